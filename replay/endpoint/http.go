@@ -101,19 +101,31 @@ func (r *roundTripper) CloseIdleConnections() { r.next.CloseIdleConnections() }
 
 // Send posts body to target with the given headers, which it does not keep, and returns the header
 // of the answer. The error is nil for a status of 2xx and a *replay.PushError otherwise, whose
-// Refused is 0: only the sink knows how many items it sent. The header is nil when there was no answer.
+// Refused is 0: only the sink knows how many items it sent. The header is nil when there was no
+// answer. The body is free to be used again when Send has returned.
 func Send(ctx context.Context, client *http.Client, target string, header http.Header, body []byte) (http.Header, error) {
 	var written atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { written.Store(true) },
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, nil)
 	if err != nil {
 		return nil, &replay.PushError{Err: err}
 	}
 	for name, values := range header {
 		req.Header[name] = values
 	}
+	// A transport may read the body even after Do has returned, until it closes it. The last thing
+	// is to wait for that, after closing the answer, which makes the transport give up writing.
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) {
+		reading.Add(1)
+		return &requestBody{Reader: bytes.NewReader(body), closed: sync.OnceFunc(reading.Done)}, nil
+	}
+	req.Body, _ = req.GetBody()
+
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, Lost(req, err, written.Load())
@@ -124,6 +136,18 @@ func Send(ctx context.Context, client *http.Client, target string, header http.H
 		return resp.Header, nil
 	}
 	return resp.Header, Refusal(resp, time.Now())
+}
+
+// requestBody reports when the transport has done with it.
+type requestBody struct {
+	*bytes.Reader
+	closed func()
+}
+
+// Close implements io.Closer.
+func (b *requestBody) Close() error {
+	b.closed()
+	return nil
 }
 
 // Lost is the error of a request that got no answer. Written says whether a connection had been
