@@ -166,8 +166,11 @@ func (e *editor) dayFirst(i, j int) int {
 // monthFirst: Aug 22 05:18:42 (RFC 3164 syslog), with a year after the time (ANSI C, date(1), Ruby,
 // Apache's error log) or before it (Cisco, JavaScript), each with an optional weekday before it.
 func (e *editor) monthFirst(i int) int {
+	if e.at(i+3) != ' ' || class[e.at(i+5)] != digit && class[e.at(i+4)] != digit {
+		return 0
+	}
 	month := monthNamed(e.b[i : i+3])
-	if month == 0 || e.at(i+3) != ' ' {
+	if month == 0 {
 		return 0
 	}
 	// The day is two bytes wide, padded with 0 or a space, or one byte.

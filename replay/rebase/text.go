@@ -92,28 +92,32 @@ func (e *editor) own() {
 	}
 }
 
-// scan finds tokens and hands each to the patterns that may start with it.
+// scan finds tokens and hands those that a pattern may start with to token.
 func (e *editor) scan() {
-	for i := 0; i < len(e.b); {
-		kinds := class[e.b[i]]
+	b := e.b
+	for i := 0; i < len(b); {
+		kinds := class[b[i]]
 		if kinds&alnum == 0 {
-			if kinds == escape {
-				i = e.skipEscape(i)
+			if i++; kinds == escape {
+				i = e.skipEscape(i - 1)
 				e.bound = i
-			} else {
-				i++
 			}
 			continue
 		}
 		j := i + 1
-		for ; j < len(e.b); j++ {
-			c := class[e.b[j]]
+		for ; j < len(b); j++ {
+			c := class[b[j]]
 			if c&alnum == 0 {
 				break
 			}
 			kinds |= c
 		}
+		if n := j - i; kinds&digit == 0 && n != 3 && (n < 16 || kinds&letter != 0) {
+			i = j // a word, which most tokens are
+			continue
+		}
 		i = e.token(i, j, kinds)
+		b = e.b
 	}
 }
 
