@@ -67,18 +67,13 @@ func (t *Text) rename(hex []byte) {
 // hex renames the run of 16 or 32 hex digits b[i:j] when it is an id: by its surroundings, by the key
 // before it, or because the recording knows it.
 func (e *editor) hex(i, j int) int {
-	if e.text.IDs == nil {
-		return 0
-	}
 	if end := e.propagated(i, j); end != 0 {
 		return end
 	}
-	k := e.key(i)
-	if j-i == 32 && k != traceID {
-		if e.text.KnownTrace == nil || !e.text.KnownTrace(readID(e.b[i:j])) {
-			return 0
-		}
-	} else if k == none {
+	switch k := e.key(i); {
+	case j-i == 16 && k == none:
+		return 0
+	case j-i == 32 && k != traceID && !e.known(e.b[i:j]):
 		return 0
 	}
 	e.own()
@@ -130,17 +125,19 @@ func (e *editor) propagated(i, j int) int {
 	return parent + 16
 }
 
-// xray: 1-5759e988-bd862e3fe1be46a994272793, a trace id as AWS X-Ray writes it, at its last part.
+// xray: Root=1-5759e988-bd862e3fe1be46a994272793, a trace id as AWS X-Ray writes it, at its last part.
+// Instead of Root or Self another key may name it, or the recording may know it.
 func (e *editor) xray(i, j int) int {
-	head := i - 9
-	if head < 2 || e.b[i-1] != '-' || !e.hexRun(head, 8) || e.b[head-1] != '-' || e.b[head-2] != '1' ||
-		!e.ends(head-3) || e.text.IDs == nil {
+	head := i - 9 // of the first 8 digits
+	if head < 2 || e.b[i-1] != '-' || !e.hexRun(head, 8) || string(e.b[head-2:head]) != "1-" || !e.ends(head-3) {
 		return 0
 	}
 	var id [32]byte
 	copy(id[:], e.b[head:i-1])
 	copy(id[8:], e.b[i:j])
-	if k := e.key(head - 2); k != traceID && (e.text.KnownTrace == nil || !e.text.KnownTrace(readID(id[:]))) {
+	switch before := e.b[:head-2]; {
+	case suffix(before, "Root="), suffix(before, "Self="), e.key(head-2) == traceID, e.known(id[:]):
+	default:
 		return 0
 	}
 	e.text.rename(id[:])
@@ -148,6 +145,11 @@ func (e *editor) xray(i, j int) int {
 	copy(e.b[head:], id[:8])
 	copy(e.b[i:], id[8:])
 	return j
+}
+
+// known reports whether 32 hex digits are a trace id of the recording.
+func (e *editor) known(hex []byte) bool {
+	return e.text.KnownTrace != nil && e.text.KnownTrace(readID(hex))
 }
 
 // hexRun reports whether a token of n hex digits starts at i.
