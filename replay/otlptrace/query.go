@@ -2,8 +2,7 @@ package otlptrace
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,15 +33,12 @@ const (
 // notFound is what Jaeger says of a trace that it does not hold (internal/storage/v1/api/spanstore).
 const notFound = "trace not found"
 
-// spanKey is what makes a span one and the same to Jaeger: start is in microseconds.
-type spanKey struct {
-	trace pcommon.TraceID
-	span  pcommon.SpanID
-	start uint64
-}
+// notJSON is part of what Jaeger says, with status 500, when a float attribute of any trace asked for is
+// NaN or infinite (encoding/json, UnsupportedValueError).
+const notJSON = "json: unsupported value"
 
 // Missing implements replay.Sink: a span is there when Jaeger has one of the same trace id, span id
-// and start in microseconds.
+// and start in microseconds, with the resource attributes of this Sink.
 func (s *Sink) Missing(ctx context.Context, items []replay.Span) ([]replay.Span, error) {
 	ids := make([]pcommon.TraceID, len(items))
 	for i := range items {
@@ -62,15 +58,15 @@ func (s *Sink) Missing(ctx context.Context, items []replay.Span) ([]replay.Span,
 	}
 	missing := items[:0]
 	for _, item := range items {
-		key := spanKey{item.Span.TraceID(), item.Span.SpanID(), uint64(item.Span.StartTimestamp()) / 1000}
-		if !known[key] {
+		if !known[keyOf(item.Span)] {
 			missing = append(missing, item)
 		}
 	}
 	return missing, nil
 }
 
-// StoredTraces implements replay.TraceCounter. An id given twice counts once.
+// StoredTraces implements replay.TraceCounter: it counts the spans that have the resource attributes
+// of this Sink. An id given twice counts once.
 func (s *Sink) StoredTraces(ctx context.Context, ids []pcommon.TraceID) (replay.Stored, error) {
 	var spans atomic.Int64
 	err := s.eachAnswer(ctx, ids, func(keys []spanKey) { spans.Add(int64(len(keys))) })
@@ -118,12 +114,36 @@ func (s *Sink) eachAnswer(ctx context.Context, ids []pcommon.TraceID, f func([]s
 // traces asks for some traces as they are stored (raw): the default view drops duplicates and adjusts
 // times.
 func (s *Sink) traces(ctx context.Context, ids []pcommon.TraceID) ([]spanKey, error) {
-	var target strings.Builder
-	target.WriteString(strings.TrimSuffix(s.options.Query.URL, "/") + "/api/traces?raw=true")
+	var path strings.Builder
+	path.WriteString("/api/traces?raw=true")
 	for _, id := range ids {
-		target.WriteString("&traceID=" + id.String())
+		path.WriteString("&traceID=" + hex.EncodeToString(id[:]))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	p := parser{s.options.ResourceAttributes}
+	keys, err := s.ask(ctx, path.String(), p.parseTraces)
+	var refusal *replay.PushError
+	if !errors.As(err, &refusal) || !strings.Contains(refusal.Words, notJSON) {
+		return keys, err
+	}
+	// One attribute spoils the answer for all: ask the newer API, which takes one trace at a time.
+	keys = nil
+	for _, id := range ids {
+		found, err := s.ask(ctx, "/api/v3/traces/"+hex.EncodeToString(id[:])+"?raw_traces=true", p.parseTracesV3)
+		if errors.As(err, &refusal) && strings.HasPrefix(refusal.Status, strconv.Itoa(http.StatusNotFound)) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, found...)
+	}
+	return keys, nil
+}
+
+// ask makes one request of Jaeger's API. A refusal is a *replay.PushError, so that the caller can tell
+// what may pass later.
+func (s *Sink) ask(ctx context.Context, path string, parse func([]byte) ([]spanKey, error)) ([]spanKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.options.Query.URL, "/")+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -140,69 +160,11 @@ func (s *Sink) traces(ctx context.Context, ids []pcommon.TraceID) ([]spanKey, er
 		return nil, endpoint.Lost(req, err, false)
 	}
 	if len(body) > maxTraces {
-		return nil, fmt.Errorf("get /api/traces: answer is longer than %d bytes", maxTraces)
+		return nil, fmt.Errorf("get %s: answer is longer than %d bytes", req.URL.Path, maxTraces)
 	}
-	keys, err := parseTraces(body)
+	keys, err := parse(body)
 	if err != nil {
-		return nil, fmt.Errorf("get /api/traces: %w", err)
+		return nil, fmt.Errorf("get %s: %w", req.URL.Path, err)
 	}
 	return keys, nil
-}
-
-// parseTraces reads the spans of an answer (internal/uimodel). A trace that is not found is named among
-// its errors; any other error makes the answer useless.
-func parseTraces(body []byte) ([]spanKey, error) {
-	var answer struct {
-		Data []struct {
-			Spans []struct {
-				TraceID   string `json:"traceID"`
-				SpanID    string `json:"spanID"`
-				StartTime uint64 `json:"startTime"` // microseconds since the epoch
-			} `json:"spans"`
-		} `json:"data"`
-		Errors []struct {
-			Message string `json:"msg"`
-		} `json:"errors"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("parse answer: %w", err)
-	}
-	for _, e := range answer.Errors {
-		if e.Message != notFound {
-			return nil, fmt.Errorf("server answered: %s", cutWords(e.Message))
-		}
-	}
-	var keys []spanKey
-	for _, trace := range answer.Data {
-		for _, span := range trace.Spans {
-			key := spanKey{start: span.StartTime}
-			var err error
-			if key.trace, err = parseTraceID(span.TraceID); err != nil {
-				return nil, fmt.Errorf("parse answer: %w", err)
-			}
-			id, err := strconv.ParseUint(span.SpanID, 16, 64)
-			if err != nil {
-				return nil, fmt.Errorf("parse answer: span id %.40q is not hexadecimal", span.SpanID)
-			}
-			binary.BigEndian.PutUint64(key.span[:], id)
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
-}
-
-// parseTraceID reads an id as Jaeger writes it: 32 hexadecimal digits, or 16 when the first half is 0.
-func parseTraceID(s string) (id pcommon.TraceID, err error) {
-	high, low := "0", s
-	if len(s) > 16 {
-		high, low = s[:len(s)-16], s[len(s)-16:]
-	}
-	h, err1 := strconv.ParseUint(high, 16, 64)
-	l, err2 := strconv.ParseUint(low, 16, 64)
-	if err1 != nil || err2 != nil {
-		return id, fmt.Errorf("trace id %.40q is not hexadecimal", s)
-	}
-	binary.BigEndian.PutUint64(id[:8], h)
-	binary.BigEndian.PutUint64(id[8:], l)
-	return id, nil
 }

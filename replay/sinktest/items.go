@@ -57,9 +57,10 @@ func Samples(n int, seed uint64) []replay.Sample {
 		case "int":
 			it.H = intHistogram(rng, round)
 		case "float":
-			it.FH = intHistogram(rng, round).ToFloat(nil)
-			it.FH.Count += 0.5
-			it.FH.PositiveBuckets[0] += 0.5
+			if it.FH = intHistogram(rng, round).ToFloat(nil); len(it.FH.PositiveBuckets) > 0 {
+				it.FH.Count += 0.5
+				it.FH.PositiveBuckets[0] += 0.5
+			}
 		default:
 			if it.V = float64(round) + rng.Float64(); rng.IntN(5) == 0 {
 				it.V = awkward[rng.IntN(len(awkward))]
@@ -79,6 +80,9 @@ func Samples(n int, seed uint64) []replay.Sample {
 
 // intHistogram returns a valid histogram, now and then a stale marker.
 func intHistogram(rng *rand.Rand, round int) *histogram.Histogram {
+	if rng.IntN(8) == 0 {
+		return &histogram.Histogram{Sum: math.Float64frombits(value.StaleNaN)}
+	}
 	a, b, c := int64(round+1+rng.IntN(5)), int64(rng.IntN(4)), int64(rng.IntN(4))
 	h := &histogram.Histogram{
 		Schema: 3, ZeroThreshold: 1e-128, ZeroCount: 2, Sum: rng.NormFloat64() * 100,

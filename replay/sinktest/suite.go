@@ -108,6 +108,7 @@ func (s Suite[T]) runServer(t *testing.T) {
 		}
 		s.wantStored(t, at, session, items)
 
+		items = s.Make(300, 3)
 		sink, session = open(t, Options{MaxBytes: 4096})
 		if n := len(mustPush(t, sink, items)); n < 2 || n == len(items) {
 			t.Errorf("with room for 4096 bytes %d items took %d requests, want fewer but more than 1", len(items), n)

@@ -1,0 +1,306 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Replay is one run of a recording: one session's clock and delivery. Run may be called once; all
+// other methods are safe for concurrent use with it.
+type Replay struct {
+	shared
+	source  Source
+	sinks   Sinks
+	pipes   []runner // one for each signal that has a sink
+	stale   *staleTracker
+	samples *pipe[Sample] // nil without a sink for samples
+	spans   *pipe[Span]   // nil without a sink for spans
+	from    time.Time     // recorded start of what is delivered
+}
+
+// shared is what the pipes of one replay have in common.
+type shared struct {
+	opts       *Options
+	log        *slog.Logger
+	timeline   *Timeline
+	status     *status
+	metrics    *selfMetrics
+	checkpoint *checkpointer
+}
+
+// runner is a pipe of any signal.
+type runner interface {
+	name() Signal
+	start(ctx context.Context, g *errgroup.Group, to time.Time) error
+	load(ctx context.Context) error
+	play(ctx context.Context) error
+	save() error
+	countUnsent() error
+	totals() Totals
+	stored(ctx context.Context, from, to time.Time) (Stored, error)
+}
+
+// New prepares a replay. It reads nothing and contacts no back end. A history that is older than a
+// back end accepts is refused with a *WindowError.
+func New(src Source, sinks Sinks, o Options) (*Replay, error) {
+	if err := o.validate(src, sinks); err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	start, _ := src.Bounds()
+	r := &Replay{source: src, sinks: sinks}
+	r.opts, r.log = &o, o.Log
+	cp := o.Resume
+	if cp == nil {
+		r.timeline = NewTimeline(o.Page, o.Wall, o.Speed)
+		r.from = o.Page.Add(-o.History)
+		if r.from.Before(start) {
+			r.from = start
+		}
+		if o.For > 0 {
+			r.timeline.setBox(o.For)
+		}
+		cp = &Checkpoint{
+			Version: checkpointVersion, Session: o.Session, Recording: o.Recording, Key: o.Key,
+			From: r.from.UnixNano(), Box: o.For, Signals: make(map[Signal]signalCheckpoint),
+		}
+	} else {
+		r.timeline = cp.timeline()
+		r.from = time.Unix(0, cp.From)
+		o.Session, o.Key = cp.Session, cp.Key
+	}
+	var err error
+	if r.metrics, err = newSelfMetrics(o.Registerer); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	if o.Checkpoint != "" {
+		r.checkpoint = &checkpointer{path: o.Checkpoint, timeline: r.timeline, c: *cp}
+	}
+	r.build(cp)
+	return r, r.checkWindows()
+}
+
+// build makes the pipes, each from where the checkpoint says.
+func (r *Replay) build(cp *Checkpoint) {
+	b := &rebaser{text: newText(r.opts.Key, r.opts.KnownTrace)}
+	at := func(s Signal) (progress signalCheckpoint, doubt int64) {
+		if p, ok := cp.Signals[s]; ok {
+			return p, p.InDoubt
+		}
+		return signalCheckpoint{Acknowledged: cp.From}, 0
+	}
+	if r.sinks.Samples != nil {
+		r.stale = &staleTracker{}
+		p := &pipe[Sample]{
+			signal: Metrics, open: r.source.Samples, sink: r.sinks.Samples, shared: &r.shared,
+			due: sampleDue, lane: func(s *Sample) uint32 { return s.Series.ID },
+			prepare: b.prepare, rebase: b.sample, observe: r.stale.observe,
+		}
+		p.progress, p.doubt = at(Metrics)
+		r.samples = p
+		r.pipes = append(r.pipes, p)
+	}
+	if r.sinks.Records != nil {
+		p := &pipe[Record]{
+			signal: Logs, open: r.source.Records, sink: r.sinks.Records, shared: &r.shared,
+			due: recordDue, lane: func(rec *Record) uint32 { return rec.Stream.ID }, rebase: b.record,
+		}
+		p.progress, p.doubt = at(Logs)
+		r.pipes = append(r.pipes, p)
+	}
+	if r.sinks.Spans != nil {
+		p := &pipe[Span]{
+			signal: Traces, open: r.source.Spans, sink: r.sinks.Spans, shared: &r.shared,
+			due: spanDue, lane: func(s *Span) uint32 { id := s.Span.SpanID(); return uint32(id[7]) },
+			prepare: b.prepareSpans, rebase: b.span,
+		}
+		p.progress, p.doubt = at(Traces)
+		r.spans = p
+		r.pipes = append(r.pipes, p)
+	}
+	names := make([]Signal, len(r.pipes))
+	for i, p := range r.pipes {
+		names[i] = p.name()
+	}
+	r.status = newStatus(r.metrics, names)
+	for _, p := range r.pipes {
+		r.status.set(p.name(), p.totals())
+	}
+}
+
+// checkWindows refuses a history that a back end would refuse item by item.
+func (r *Replay) checkWindows() error {
+	if r.opts.Resume != nil {
+		return nil
+	}
+	windows := map[Signal]time.Duration{Metrics: r.sinks.SamplesWindow, Logs: r.sinks.RecordsWindow, Traces: r.sinks.SpansWindow}
+	oldest := time.Duration(r.opts.Wall.UnixNano() - r.timeline.Wall(r.from.UnixNano()))
+	for _, p := range r.pipes {
+		if w := windows[p.name()]; w > 0 && oldest > w {
+			return &WindowError{p.name(), oldest, w}
+		}
+	}
+	return nil
+}
+
+// Run loads the history, starts the clock, delivers until the end and returns the proof. When ctx
+// ends it stops at once, without a proof; Stop ends the session in good order. On an error the
+// checkpoint is left as it is, so that the session can be resumed.
+func (r *Replay) Run(ctx context.Context) (*Proof, error) {
+	if err := r.deliver(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.endStale(ctx); err != nil {
+		return nil, err
+	}
+	proof, err := r.prove(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkpoint.save(true); err != nil {
+		return nil, err
+	}
+	r.enter(PhaseEnded)
+	return proof, nil
+}
+
+func (r *Replay) deliver(ctx context.Context) error {
+	run, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	var readers errgroup.Group
+	_, end := r.source.Bounds()
+	r.timeline.endAt(end.UnixNano())
+	for _, p := range r.pipes {
+		if err := p.start(run, &readers, end); err != nil {
+			return err
+		}
+	}
+	defer readers.Wait()
+	defer cut(nil)
+
+	if r.opts.Resume != nil {
+		if err := r.primeStale(); err != nil {
+			return err
+		}
+	}
+	r.enter(PhaseLoading)
+	if err := r.each(run, runner.load); err != nil {
+		return err
+	}
+	if r.opts.ProveHistory {
+		proof, err := r.prove(run)
+		if err != nil {
+			return err
+		}
+		r.opts.OnEvent(Event{Phase: PhaseLoading, Proof: proof})
+	}
+	r.enter(PhaseReady)
+	if _, wall := r.timeline.Page(); time.Now().After(wall.Add(time.Second)) && r.opts.Resume == nil && r.opts.For > 0 {
+		r.log.Warn("loading took longer than the lead: the clock is already running", "since", time.Since(wall).Round(time.Millisecond))
+	}
+	go r.watchEnd(run, cut)
+	if err := r.each(run, runner.load); err != nil { // what became due during the proof
+		return err
+	}
+	r.enter(PhaseLive)
+	return r.each(run, runner.play)
+}
+
+// errDrain cuts what a back end has not taken long after the end.
+var errDrain = errors.New("a back end did not take what was due in time")
+
+// watchEnd gives the pipes Options.Drain after the timeline's end, then cuts them off.
+func (r *Replay) watchEnd(ctx context.Context, cut context.CancelCauseFunc) {
+	for {
+		wait := maxWait
+		if _, ended := r.timeline.due(time.Now().UnixNano()); ended {
+			wait = r.opts.Drain
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		if wait == r.opts.Drain {
+			cut(errDrain)
+			return
+		}
+	}
+}
+
+// each runs one stage of all pipes at once and saves their progress.
+func (r *Replay) each(ctx context.Context, stage func(runner, context.Context) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for _, p := range r.pipes {
+		g.Go(func() error {
+			err := stage(p, gctx)
+			return errors.Join(err, p.save())
+		})
+	}
+	err := g.Wait()
+	if err != nil && errors.Is(context.Cause(ctx), errDrain) {
+		r.log.Error(errDrain.Error(), "after", r.opts.Drain)
+		for _, p := range r.pipes { // the proof shows the difference
+			if err := p.countUnsent(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return err
+}
+
+func (r *Replay) enter(p Phase) {
+	r.status.setPhase(p)
+	r.opts.OnEvent(Event{Phase: p})
+}
+
+// Pause stops the clock. What is due is still delivered; the telemetry has a gap until Resume.
+func (r *Replay) Pause() error {
+	r.timeline.pause(time.Now().UnixNano())
+	return r.checkpoint.save(false)
+}
+
+// Resume starts the clock again, within a second, where it stands.
+func (r *Replay) Resume() error {
+	r.timeline.resume(time.Now().UnixNano())
+	return r.checkpoint.save(false)
+}
+
+// SetSpeed changes how fast the clock runs from now on.
+func (r *Replay) SetSpeed(speed float64) error {
+	if speed <= 0 || speed > MaxSpeed {
+		return fmt.Errorf("speed %v is not between 0 and %d", speed, MaxSpeed)
+	}
+	r.timeline.setSpeed(time.Now().UnixNano(), speed)
+	return r.checkpoint.save(false)
+}
+
+// Stop ends the session now: what is due is delivered, then Run returns with the proof.
+func (r *Replay) Stop() { r.timeline.stop(time.Now().UnixNano()) }
+
+// Status returns how the replay stands.
+func (r *Replay) Status() Status {
+	now := time.Now().UnixNano()
+	phase, signals := r.status.snapshot()
+	paused, speed := r.timeline.state()
+	_, page := r.timeline.Page()
+	recorded := r.timeline.Recorded(now)
+	return Status{
+		Phase: phase, Recorded: time.Unix(0, recorded), Page: page, Speed: speed, Paused: paused,
+		Live: r.timeline.live(now), Left: r.timeline.left(now), Signals: signals,
+	}
+}
+
+// Session returns the session's id and key, those of the checkpoint after a resumption.
+func (r *Replay) Session() (id string, key Key) { return r.opts.Session, r.opts.Key }
+
+// Timeline returns the session's clock.
+func (r *Replay) Timeline() *Timeline { return r.timeline }

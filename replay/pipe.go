@@ -1,0 +1,319 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// maxRound is the soft limit of items in one round; items that are due at the same instant stay together.
+	maxRound = 20_000
+	// laneMin is the least number of items that is worth a second connection.
+	laneMin = 4_000
+	// flushEvery is how long live items are gathered before they are pushed: it bounds requests per
+	// second and adds at most this much to lateness.
+	flushEvery = 40 * time.Millisecond
+	// maxWait bounds one wait for a due time, so that a step of the wall clock is noticed.
+	maxWait = time.Second
+	// readAhead is the number of items the reading goroutine decodes at a time.
+	readAhead = 4096
+)
+
+// pipe carries one signal from the source to its sink, in rounds: gather what is due, rebase it,
+// push it, wait for the acknowledgement. A round ends between two due times, so that "everything due
+// before t is acknowledged" describes the progress exactly.
+type pipe[T Item] struct {
+	signal  Signal
+	open    func(from, to time.Time) (Reader[T], error)
+	sink    Sink[T]
+	due     func(*T) int64     // recorded due time, ns
+	lane    func(*T) uint32    // items of equal value are pushed in order
+	prepare func([]T, mapping) // sees each round before it is shared out; may be nil
+	rebase  func(*T, mapping)
+	observe func([]T) // sees rebased items after they were pushed, in order; may be nil
+	*shared
+
+	ahead   chan chunk[T]
+	buf     []T // read and not yet delivered
+	readErr error
+
+	progress signalCheckpoint // what this process knows, ahead of what is on disk
+	partial  Totals           // of the round that was cut short, if any
+	doubt    int64            // items due before it may be stored already (resumed replays only)
+	lastRun  time.Time
+
+	acknowledged atomic.Bool // the sink has taken something
+}
+
+func (p *pipe[T]) name() Signal { return p.signal }
+
+// totals includes what was done of a round that was cut short.
+func (p *pipe[T]) totals() Totals {
+	t := p.progress.Totals
+	t.add(p.partial)
+	return t
+}
+
+// countUnsent counts as read what is due and was never pushed, so that the proof shows it.
+func (p *pipe[T]) countUnsent() error {
+	horizon, _ := p.timeline.due(time.Now().UnixNano())
+	r, err := p.open(time.Unix(0, p.progress.Acknowledged), time.Unix(0, horizon))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.signal, err)
+	}
+	defer r.Close()
+	p.partial.Read = 0
+	buf := make([]T, readAhead)
+	for {
+		n, err := r.Read(buf)
+		p.partial.Read += int64(n)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", p.signal, err)
+		}
+	}
+}
+
+func (p *pipe[T]) save() error { return p.checkpoint.update(p.signal, p.progress) }
+
+// stored asks the sink, where it is a Counter, what it holds between two wall times.
+func (p *pipe[T]) stored(ctx context.Context, from, to time.Time) (Stored, error) {
+	if c, ok := p.sink.(Counter); ok {
+		return c.Stored(ctx, from, to)
+	}
+	return Stored{}, errNotCounted
+}
+
+type chunk[T Item] struct {
+	items []T
+	err   error
+}
+
+// start begins to read ahead, from the checkpoint on.
+func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) error {
+	r, err := p.open(time.Unix(0, p.progress.Acknowledged), to)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.signal, err)
+	}
+	p.ahead = make(chan chunk[T], 2)
+	g.Go(func() error {
+		defer close(p.ahead)
+		defer r.Close()
+		for {
+			items := make([]T, readAhead)
+			n, err := r.Read(items)
+			select {
+			case p.ahead <- chunk[T]{items[:n], err}:
+			case <-ctx.Done():
+				return nil
+			}
+			if err != nil {
+				return nil
+			}
+		}
+	})
+	return nil
+}
+
+// load delivers what is due, in bulk, until nothing is.
+func (p *pipe[T]) load(ctx context.Context) error { return p.run(ctx, false) }
+
+// play delivers items as they become due, until the timeline or the recording ends.
+func (p *pipe[T]) play(ctx context.Context) error { return p.run(ctx, true) }
+
+func (p *pipe[T]) run(ctx context.Context, live bool) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		horizon, ended := p.timeline.due(time.Now().UnixNano())
+		round, next, err := p.gather(ctx, horizon)
+		if err != nil {
+			return err
+		}
+		if len(round) > 0 {
+			if err := p.deliver(ctx, round, live); err != nil {
+				return err
+			}
+			if live && len(round) < maxRound {
+				if err := p.sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if ended || next == nil || !live {
+			return nil
+		}
+		if err := p.await(ctx, p.due(next)); err != nil {
+			return err
+		}
+	}
+}
+
+// gather returns what is due before the horizon, at most about maxRound items, and the item after
+// them, nil at the end.
+func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T, err error) {
+	n := 0
+	for {
+		for ; n < len(p.buf); n++ {
+			due := p.due(&p.buf[n])
+			if due >= horizon || n >= maxRound && due != p.due(&p.buf[n-1]) {
+				round, p.buf = p.buf[:n:n], p.buf[n:]
+				return round, &p.buf[0], nil
+			}
+		}
+		if p.readErr != nil {
+			round, p.buf = p.buf, nil
+			if p.readErr != io.EOF {
+				return nil, nil, p.readErr
+			}
+			return round, nil, nil
+		}
+		select {
+		case c, ok := <-p.ahead:
+			if !ok {
+				return nil, nil, context.Cause(ctx)
+			}
+			p.buf = append(p.buf, c.items...) // behind the rounds that were cut off its front
+			if c.err == io.EOF {
+				p.readErr = io.EOF
+			} else if c.err != nil {
+				p.readErr = fmt.Errorf("read %s: %w", p.signal, c.err)
+			}
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// deliver rebases and pushes one round, and returns when all of it is acknowledged or refused.
+func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
+	p.lastRun = time.Now()
+	first, last := p.due(&round[0]), p.due(&round[len(round)-1])
+	if last >= p.progress.InDoubt {
+		// In bulk the bound follows the rounds; live it is written about once a second.
+		p.progress.InDoubt = max(last+1, p.timeline.Recorded(time.Now().Add(time.Second).UnixNano()))
+		if err := p.checkpoint.update(p.signal, p.progress); err != nil {
+			return err
+		}
+	}
+	m := p.timeline.mapping()
+	var groups []dueGroup
+	if live {
+		groups = p.groups(round, m)
+	}
+	if p.prepare != nil {
+		p.prepare(round, m)
+	}
+	lanes := p.split(round)
+	results := make([]Totals, len(lanes))
+	var g errgroup.Group
+	for i, items := range lanes {
+		g.Go(func() error {
+			for j := range items {
+				p.rebase(&items[j], m)
+			}
+			return p.push(ctx, items, first < p.doubt, &results[i])
+		})
+	}
+	err := g.Wait()
+	var sum Totals
+	for i, items := range lanes {
+		sum.add(results[i])
+		if p.observe != nil {
+			p.observe(items)
+		}
+	}
+	if err != nil {
+		p.partial = sum
+		return err
+	}
+	p.progress.Totals.add(sum)
+	p.progress.Acknowledged = last + 1
+	p.status.set(p.signal, p.progress.Totals)
+	p.observeLateness(groups)
+	return nil
+}
+
+// split divides a round so that items of one lane value stay together and in order.
+func (p *pipe[T]) split(round []T) [][]T {
+	if len(round) < laneMin {
+		return [][]T{round}
+	}
+	lanes := make([][]T, 2)
+	for i := range lanes {
+		lanes[i] = make([]T, 0, len(round)*2/3)
+	}
+	for i := range round {
+		k := p.lane(&round[i]) % uint32(len(lanes))
+		lanes[k] = append(lanes[k], round[i])
+	}
+	return lanes
+}
+
+// dueGroup is a number of items that are due at the same wall time, in ns.
+type dueGroup struct {
+	wall  int64
+	items int
+}
+
+func (p *pipe[T]) groups(round []T, m mapping) []dueGroup {
+	var groups []dueGroup
+	var last int64
+	for i := range round {
+		if due := p.due(&round[i]); i == 0 || due != last {
+			groups = append(groups, dueGroup{wall: m.wall(due)})
+			last = due
+		}
+		groups[len(groups)-1].items++
+	}
+	return groups
+}
+
+// observeLateness records how long after its due time each item of a live round was acknowledged.
+// What was due before this process went live is backlog, not late.
+func (p *pipe[T]) observeLateness(groups []dueGroup) {
+	now, since := time.Now().UnixNano(), p.status.liveSince()
+	for _, g := range groups {
+		if g.wall >= since {
+			p.status.late(p.signal, time.Duration(now-g.wall), g.items)
+		}
+	}
+}
+
+// await waits until the recorded time is due, or the timeline changes.
+func (p *pipe[T]) await(ctx context.Context, recorded int64) error {
+	d, ok, changed := p.timeline.wait(recorded, time.Now().UnixNano())
+	if !ok {
+		d = maxWait
+	}
+	timer := time.NewTimer(min(max(d, flushEvery-time.Since(p.lastRun)), maxWait))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+func (p *pipe[T]) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,112 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Proof compares, for each signal, what was read from the recording, what was sent and what the back
+// end says it holds.
+type Proof struct {
+	Signals []SignalProof `json:"signals"`
+}
+
+// SignalProof is one row of a Proof.
+type SignalProof struct {
+	Signal  Signal `json:"signal"`
+	Read    int64  `json:"read"`
+	Sent    int64  `json:"sent"`
+	Refused int64  `json:"refused"`
+	// Stored is what the back end holds of the recording, read back from it; the stale markers
+	// that the engine made are not in it.
+	Stored     int64 `json:"stored"`
+	Difference int64 `json:"difference"` // Stored - Read
+	// MadeStale counts the stale markers that the engine sent when the session ended, and stored.
+	MadeStale int64 `json:"made_stale,omitempty"`
+	// Refusal is the server's words for the last final refusal.
+	Refusal string `json:"refusal,omitempty"`
+}
+
+// OK tells whether all numbers of all signals agree.
+func (p *Proof) OK() bool {
+	for _, s := range p.Signals {
+		if s.Read != s.Sent || s.Read != s.Stored {
+			return false
+		}
+	}
+	return true
+}
+
+// errNotCounted is returned for a sink that cannot read back.
+var errNotCounted = errors.New("this sink cannot be read back")
+
+// prove reads back what the back ends hold of the session so far.
+func (r *Replay) prove(ctx context.Context) (*Proof, error) {
+	_, refusals := r.status.snapshot()
+	proof := &Proof{}
+	for _, p := range r.pipes {
+		t := p.totals()
+		stored, err := r.storedOf(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("read back %s for the proof: %w", p.name(), err)
+		}
+		row := SignalProof{Signal: p.name(), Read: t.Read, Sent: t.Sent, Refused: t.Refused, Refusal: refusals[p.name()].Refusal}
+		row.Stored = stored.Items
+		if p.name() == Metrics {
+			row.MadeStale = r.samples.progress.StaleMarkers
+			row.Stored -= row.MadeStale
+		}
+		row.Difference = row.Stored - row.Read
+		proof.Signals = append(proof.Signals, row)
+	}
+	return proof, nil
+}
+
+func (r *Replay) storedOf(ctx context.Context, p runner) (Stored, error) {
+	if p.name() == Traces {
+		if c, ok := r.sinks.Spans.(TraceCounter); ok {
+			ids, err := r.sentTraces()
+			if err != nil {
+				return Stored{}, err
+			}
+			return c.StoredTraces(ctx, ids)
+		}
+	}
+	from := time.Unix(0, r.timeline.Wall(r.from.UnixNano()))
+	return p.stored(ctx, from, time.Now())
+}
+
+// sentTraces returns the remapped ids of all traces of which a span was due so far. It reads the
+// recording again, so that nothing need be remembered while it plays; 16 bytes a trace are held here.
+func (r *Replay) sentTraces() ([]pcommon.TraceID, error) {
+	reader, err := r.source.Spans(r.from, time.Unix(0, r.spans.progress.Acknowledged))
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	text := newText(r.opts.Key, nil)
+	seen := make(map[pcommon.TraceID]struct{})
+	var ids []pcommon.TraceID
+	buf := make([]Span, readAhead)
+	for {
+		n, err := reader.Read(buf)
+		for _, s := range buf[:n] {
+			id := s.Span.TraceID()
+			if _, ok := seen[id]; !ok {
+				seen[id] = struct{}{}
+				ids = append(ids, text.IDs.Trace(id))
+			}
+		}
+		if err == io.EOF {
+			return ids, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package replay
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"firedrill/replay/rebase"
+)
+
+// sampleDue is when a sample is due, in recorded nanoseconds. A sample that was taken at a
+// millisecond is due at its beginning.
+func sampleDue(s *Sample) int64 { return s.T * int64(time.Millisecond) }
+
+func recordDue(r *Record) int64 { return r.T }
+
+func spanDue(s *Span) int64 { return int64(s.Span.EndTimestamp()) }
+
+// rebaser moves items from recorded to wall time and remaps their ids, in place. Its methods are
+// safe for concurrent use on different items.
+type rebaser struct {
+	text       rebase.Text
+	resources  map[*Resource]*Resource // recorded to rebased; prepareSpans alone uses it
+	timeValued []timeValue             // by Series.ID; written by prepare alone
+}
+
+// timeValue says whether a series holds times as values.
+type timeValue uint8
+
+const (
+	unknown timeValue = iota
+	no
+	yes
+)
+
+// prepare decides which series of a round hold times as values. It is called before the round is
+// shared out, and never concurrently.
+func (b *rebaser) prepare(round []Sample, _ mapping) {
+	for i := range round {
+		s := round[i].Series
+		if n := int(s.ID) + 1; n > len(b.timeValued) {
+			b.timeValued = append(b.timeValued, make([]timeValue, n-len(b.timeValued))...)
+		}
+		if b.timeValued[s.ID] == unknown {
+			b.timeValued[s.ID] = no
+			if rebase.TimeValued(s.Labels.Get(labels.MetricName)) {
+				b.timeValued[s.ID] = yes
+			}
+		}
+	}
+}
+
+// sample moves a sample, its exemplars and, where the metric holds a time, its value.
+func (b *rebaser) sample(s *Sample, m mapping) {
+	due := sampleDue(s)
+	shift := floorMs(m.wall(due) - due)
+	if b.timeValued[s.Series.ID] == yes && s.H == nil && s.FH == nil && !value.IsStaleNaN(s.V) {
+		s.V = rebase.Value(s.V, func(v int64) int64 {
+			if v <= due {
+				return m.wall(v)
+			}
+			return v + shift*int64(time.Millisecond)
+		})
+	}
+	s.T += shift
+	for i := range s.Exemplars {
+		e := &s.Exemplars[i]
+		e.T += shift
+		e.Labels = b.exemplarLabels(e.Labels)
+	}
+}
+
+func (b *rebaser) exemplarLabels(l labels.Labels) labels.Labels {
+	lb := labels.NewBuilder(l)
+	l.Range(func(l labels.Label) {
+		if isID(l.Name) {
+			lb.Set(l.Name, b.text.ID(l.Value))
+		}
+	})
+	return lb.Labels()
+}
+
+func (b *rebaser) record(r *Record, m mapping) {
+	shift := time.Duration(m.wall(r.T) - r.T)
+	r.Line = b.text.Line(r.Line, r.T, shift)
+	for i := range r.Metadata {
+		if md := &r.Metadata[i]; isID(md.Name) {
+			md.Value = b.text.ID(md.Value)
+		} else {
+			md.Value = b.text.Attr(md.Value, r.T, shift)
+		}
+	}
+	r.T += int64(shift)
+}
+
+func (b *rebaser) span(s *Span, m mapping) {
+	due := spanDue(s)
+	b.text.Span(s.Span, time.Duration(m.wall(due)-due))
+}
+
+// maxResources bounds the cache of rebased resources; a reader may hand out many.
+const maxResources = 4096
+
+// prepareSpans gives the spans of a round resources with rebased attributes. Resources are shared, so
+// each is copied once.
+func (b *rebaser) prepareSpans(round []Span, m mapping) {
+	if b.resources == nil || len(b.resources) > maxResources {
+		b.resources = make(map[*Resource]*Resource)
+	}
+	for i := range round {
+		s := &round[i]
+		r, ok := b.resources[s.Resource]
+		if !ok {
+			due := spanDue(s)
+			moved := *s.Resource
+			moved.Attributes = pcommon.NewMap()
+			s.Resource.Attributes.CopyTo(moved.Attributes)
+			b.text.Attributes(moved.Attributes, due, time.Duration(m.wall(due)-due))
+			r = &moved
+			b.resources[s.Resource] = r
+		}
+		s.Resource = r
+	}
+}
+
+// isID tells names of attributes and labels whose whole value is a trace or span id: trace_id,
+// traceID, span_id, parentSpanId and the like.
+func isID(name string) bool {
+	name = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
+	return strings.HasSuffix(name, "traceid") || strings.HasSuffix(name, "spanid")
+}
+
+// floorMs returns whole milliseconds, rounded down, so that a stamp never lies ahead of its due time.
+func floorMs(ns int64) int64 {
+	ms := ns / int64(time.Millisecond)
+	if ns%int64(time.Millisecond) < 0 {
+		ms--
+	}
+	return ms
+}
+
+func newText(key Key, known func(pcommon.TraceID) bool) rebase.Text {
+	t := rebase.Text{IDs: rebase.NewIDs(key)}
+	if known != nil {
+		t.KnownTrace = func(id [16]byte) bool { return known(id) }
+	}
+	return t
+}
