@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -78,6 +79,7 @@ func (s *Script) start(tb testing.TB) {
 func HTTP(tb testing.TB, s *Script, tls bool) endpoint.Config {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(s)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a refused certificate is no news here
 	if tls {
 		server.StartTLS()
 	} else {

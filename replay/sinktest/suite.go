@@ -90,6 +90,29 @@ func (s Suite[T]) runServer(t *testing.T) {
 		s.wantStored(t, at, session, items)
 		wantCount(t, sink, items)
 	})
+	t.Run("the range of a count is half-open", func(t *testing.T) {
+		sink, _ := open(t, Options{})
+		counter, ok := any(sink).(replay.Counter)
+		if !ok {
+			t.Skip("this sink counts by trace")
+		}
+		items := s.Make(100, 13)
+		mustPush(t, sink, items)
+		from, to := due(items[40]), due(items[70])
+		want := int64(0)
+		for _, it := range items {
+			if !due(it).Before(from) && due(it).Before(to) {
+				want++
+			}
+		}
+		poll(t, func() error {
+			got, err := counter.Stored(context.Background(), from, to)
+			if err == nil && got.Items != want {
+				err = fmt.Errorf("stored %d items in the range, want %d", got.Items, want)
+			}
+			return err
+		})
+	})
 	t.Run("requests are cut by items", func(t *testing.T) {
 		sink, session := open(t, Options{MaxItems: 7})
 		items := s.Make(40, 2)
@@ -318,14 +341,15 @@ func wantCount[T replay.Item](tb testing.TB, sink replay.Sink[T], items []T) {
 	want := count(items)
 	from, to := due(items[0]), due(items[0])
 	ids := make(map[pcommon.TraceID]bool)
-	for _, it := range items {
-		if d := due(it); d.Before(from) {
-			from = d
-		} else if d.After(to) {
-			to = d
-		}
-		if span, ok := any(it).(replay.Span); ok {
-			ids[span.Span.TraceID()] = true
+	for _, item := range items {
+		from, to = earlier(from, due(item)), later(to, due(item))
+		switch it := any(item).(type) {
+		case replay.Sample:
+			for _, x := range it.Exemplars { // they may be older than the first sample
+				from = earlier(from, time.UnixMilli(x.T))
+			}
+		case replay.Span:
+			ids[it.Span.TraceID()] = true
 		}
 	}
 	poll(tb, func() error {
@@ -364,4 +388,18 @@ func poll(tb testing.TB, check func() error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
