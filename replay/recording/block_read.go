@@ -42,7 +42,7 @@ type block struct {
 // openBlocks reads the meta files of all blocks and sorts them by time.
 func openBlocks(dir string, m Manifest) ([]block, error) {
 	var bs []block
-	for _, f := range m.in(metricsDir, "/meta.json") {
+	for _, f := range m.under(metricsDir, "/meta.json") {
 		b := block{dir: filepath.Join(dir, filepath.Dir(filepath.FromSlash(f.Path)))}
 		name := filepath.Join(b.dir, "meta.json")
 		raw, err := readLimited(name, maxBlockMeta)
@@ -50,14 +50,14 @@ func openBlocks(dir string, m Manifest) ([]block, error) {
 			return nil, err
 		}
 		if b.meta, err = parseBlockMeta(raw); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, in(name, "", err)
 		}
 		tomb, err := readLimited(filepath.Join(b.dir, "tombstones"), maxBlockMeta)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
 		if err == nil && !bytes.Equal(tomb, noTombstones()) {
-			return nil, fmt.Errorf("%s holds deletions: bring the block in with firedrill import tsdb", filepath.Join(b.dir, "tombstones"))
+			return nil, in(filepath.Join(b.dir, "tombstones"), "", errors.New("holds deletions: bring the block in with firedrill import tsdb"))
 		}
 		bs = append(bs, b)
 	}
@@ -71,7 +71,7 @@ func openBlocks(dir string, m Manifest) ([]block, error) {
 	})
 	for i := 1; i < len(bs); i++ {
 		if bs[i].meta.MinTime < bs[i-1].meta.MaxTime {
-			return nil, fmt.Errorf("blocks %s and %s overlap: bring them in with firedrill import tsdb", bs[i-1].dir, bs[i].dir)
+			return nil, in(bs[i].dir, "", fmt.Errorf("overlaps block %s: bring the blocks in with firedrill import tsdb", bs[i-1].meta.ULID))
 		}
 	}
 	return bs, nil
@@ -124,8 +124,8 @@ func readIndex(name string, raw []byte, f func(l labels.Labels, cs []chunks.Meta
 		var ce callError
 		if errors.As(err, &ce) {
 			err = ce.error
-		} else if err != nil && !errors.Is(err, errCorrupt) {
-			err = fmt.Errorf("%s: %w", name, err)
+		} else {
+			err = in(name, "", err)
 		}
 	}()
 	defer recovered(name, &err)
@@ -185,10 +185,10 @@ func (b *block) openSegments() (*segments, error) {
 func checkSegment(f *os.File, name string) error {
 	var head [chunks.SegmentHeaderSize]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
-		return fmt.Errorf("%s: read the header: %w", name, err)
+		return in(name, "", fmt.Errorf("read the header: %w", err))
 	}
 	if binary.BigEndian.Uint32(head[:]) != chunks.MagicChunks || head[chunks.MagicChunksSize] != 1 {
-		return fmt.Errorf("%s: not a chunks file of version 1", name)
+		return in(name, "", errors.New("not a chunks file of version 1"))
 	}
 	return nil
 }
@@ -206,11 +206,11 @@ func (s *segments) close() error {
 func (s *segments) read(ref uint64, scratch *[]byte, buf []byte) (chunkenc.Encoding, []byte, error) {
 	seg, off := chunks.BlockChunkRef(ref).Unpack()
 	if seg < 0 || seg >= len(s.files) {
-		return 0, nil, fmt.Errorf("%s: chunk in segment %d, which does not exist", filepath.Dir(s.names[0]), seg+1)
+		return 0, nil, in(filepath.Dir(s.names[0]), "", fmt.Errorf("a chunk in segment %d, which does not exist", seg+1))
 	}
 	enc, data, err := readChunk(s.files[seg], int64(off), scratch, buf)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%s: chunk at %d: %w", s.names[seg], off, err)
+		return 0, nil, in(s.names[seg], fmt.Sprintf("chunk at %d", off), err)
 	}
 	return enc, data, nil
 }

@@ -3,6 +3,7 @@ package recording
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -85,7 +86,7 @@ func (c *carrier) skip(b *block) error {
 	}
 	return b.eachSeries(func(l labels.Labels, cs []chunks.Meta) error {
 		if len(cs) == 0 {
-			return fmt.Errorf("%s: series %s has no chunks", b.dir, l)
+			return in(filepath.Join(b.dir, "index"), "", fmt.Errorf("series %s has no chunks", l))
 		}
 		c.drop(c.r.internSeries(l).ID, cs[len(cs)-1].MaxTime)
 		return nil

@@ -67,7 +67,7 @@ func (r *exemplarReader) peek() (*seriesExemplar, error) {
 func (r *exemplarReader) pass() { r.pending = r.pending[1:] }
 
 func (r *exemplarReader) place(err error) error {
-	return fmt.Errorf("%s: line %d: %w", r.file.name, r.file.line, err)
+	return in(r.file.name, lineNo(r.file.line), err)
 }
 
 func (r *exemplarReader) close() error { return r.file.close() }

@@ -55,12 +55,12 @@ func (l *lineFile) next() ([]byte, error) {
 		searched = len(l.block) - l.pos
 		if l.eof {
 			if searched > 0 {
-				return nil, fmt.Errorf("%s: line %d is cut short", l.name, l.line+1)
+				return nil, in(l.name, lineNo(l.line+1), errors.New("is cut short"))
 			}
 			return nil, io.EOF
 		}
 		if searched > maxEncodedLine {
-			return nil, fmt.Errorf("%s: line %d is longer than %d bytes", l.name, l.line+1, maxEncodedLine)
+			return nil, in(l.name, lineNo(l.line+1), fmt.Errorf("is longer than %d bytes", maxEncodedLine))
 		}
 		if err := l.fill(searched); err != nil {
 			return nil, err
@@ -93,10 +93,13 @@ func (l *lineFile) fill(rest int) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: decompress after line %d: %w", l.name, l.line+int64(bytes.Count(l.block, []byte("\n"))), err)
+	whole := l.line + int64(bytes.Count(l.block, []byte("\n")))
+	return in(l.name, "after "+lineNo(whole), fmt.Errorf("decompress: %w", err))
 }
 
 func (l *lineFile) close() error {
 	l.z.Close()
 	return l.f.Close()
 }
+
+func lineNo(n int64) string { return fmt.Sprintf("line %d", n) }

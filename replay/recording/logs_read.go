@@ -84,7 +84,7 @@ func (r *recordReader) next() (replay.Record, error) {
 }
 
 func (r *recordReader) place(err error) error {
-	return fmt.Errorf("%s: line %d: %w", r.file.name, r.file.line, err)
+	return in(r.file.name, lineNo(r.file.line), err)
 }
 
 // open opens the next file that may hold something of the range.

@@ -114,11 +114,11 @@ func readManifest(dir string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("read %s: %w", name, err)
 	}
 	if len(b) > maxManifest {
-		return Manifest{}, fmt.Errorf("%s: larger than %d bytes", name, maxManifest)
+		return Manifest{}, in(name, "", fmt.Errorf("larger than %d bytes", maxManifest))
 	}
 	m, err := parseManifest(b)
 	if err != nil {
-		return Manifest{}, fmt.Errorf("%s: %w", name, err)
+		return Manifest{}, in(name, "", err)
 	}
 	return m, nil
 }
@@ -180,8 +180,8 @@ func jsonPlace(b []byte, err error) error {
 	return fmt.Errorf("line %d: %w", 1+bytes.Count(b[:off], []byte("\n")), err)
 }
 
-// in returns the files under the folder dir whose names end in suffix, in order.
-func (m *Manifest) in(dir, suffix string) []File {
+// under returns the files under the folder dir whose names end in suffix, in order.
+func (m *Manifest) under(dir, suffix string) []File {
 	var fs []File
 	for _, f := range m.Files {
 		if strings.HasPrefix(f.Path, dir+"/") && strings.HasSuffix(f.Path, suffix) {

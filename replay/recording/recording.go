@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -72,11 +71,11 @@ func checkSize(dir string, f File) error {
 	fi, err := os.Lstat(name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("a file that the manifest lists is missing: %w", err)
+		return in(name, "", fmt.Errorf("the manifest lists it: %w", errors.Unwrap(err)))
 	case !fi.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", name)
+		return in(name, "", errors.New("not a regular file"))
 	case fi.Size() != f.Size:
-		return fmt.Errorf("%s has %d bytes, the manifest says %d: it was cut short or changed", name, fi.Size(), f.Size)
+		return in(name, "", fmt.Errorf("has %d bytes, the manifest says %d: it was cut short or changed", fi.Size(), f.Size))
 	}
 	return nil
 }
@@ -88,7 +87,7 @@ func readFamilies(name string) (map[string]*replay.Family, error) {
 	}
 	fs, err := parseFamilies(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, in(name, "", err)
 	}
 	return fs, nil
 }
@@ -100,7 +99,7 @@ func readLimited(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if fi.Size() > limit {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, limit)
+		return nil, in(name, "", fmt.Errorf("larger than %d bytes", limit))
 	}
 	return os.ReadFile(name)
 }
@@ -121,13 +120,13 @@ func (r *Recording) Samples(from, to time.Time) (replay.Reader[replay.Sample], e
 
 // Records implements replay.Source.
 func (r *Recording) Records(from, to time.Time) (replay.Reader[replay.Record], error) {
-	return &recordReader{r: r, from: clampNanos(from), to: clampNanos(to), files: r.manifest.in(logsDir, ".jsonl.zst"),
+	return &recordReader{r: r, from: clampNanos(from), to: clampNanos(to), files: r.manifest.under(logsDir, ".jsonl.zst"),
 		streams: map[string]*replay.Stream{}}, nil
 }
 
 // Spans implements replay.Source. Spans with equal end times come by trace id and span id.
 func (r *Recording) Spans(from, to time.Time) (replay.Reader[replay.Span], error) {
-	return &spanReader{r: r, from: clampNanos(from), to: clampNanos(to), files: r.manifest.in(tracesDir, ".otlp")}, nil
+	return &spanReader{r: r, from: clampNanos(from), to: clampNanos(to), files: r.manifest.under(tracesDir, ".otlp")}, nil
 }
 
 // HasTrace reports whether the recording has a span of the trace id. A read error counts as no.
@@ -185,15 +184,4 @@ func ceilMillis(t time.Time) int64 {
 		ms++
 	}
 	return ms
-}
-
-// errCorrupt stands for a panic of a decoder that met bytes it did not expect.
-var errCorrupt = errors.New("corrupt")
-
-// recovered turns a panic of the decoders of others into an error. Prometheus's slice into mapped
-// files without looking, and CRCs do not keep out what was written wrong.
-func recovered(name string, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s: %w: %s", name, errCorrupt, strings.TrimPrefix(fmt.Sprint(p), "runtime error: "))
-	}
 }

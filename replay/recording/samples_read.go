@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"path/filepath"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -244,7 +245,7 @@ func (s *sampleReader) openChunk(c *cursor) error {
 
 func (s *sampleReader) place(c *cursor, err error) error {
 	seg, off := chunks.BlockChunkRef(c.place.ref).Unpack()
-	return fmt.Errorf("%s: chunk at %d: %w", s.segs.names[seg], off, err)
+	return in(s.segs.names[seg], fmt.Sprintf("chunk at %d", off), err)
 }
 
 // nextBlock opens the next block that has something in the range.
@@ -286,10 +287,10 @@ func (s *sampleReader) openBlock(b *block) (err error) {
 	var places []chunkPlace
 	err = b.eachSeries(func(l labels.Labels, cs []chunks.Meta) error {
 		if err := checkSeries(l); err != nil {
-			return fmt.Errorf("%s: %w", b.dir, err)
+			return in(filepath.Join(b.dir, "index"), "", err)
 		}
 		if len(cs) == 0 || cs[0].MinTime < b.meta.MinTime || cs[len(cs)-1].MaxTime >= b.meta.MaxTime {
-			return fmt.Errorf("%s: series %s has chunks outside of the block's time", b.dir, l)
+			return in(filepath.Join(b.dir, "index"), "", fmt.Errorf("series %s has chunks outside of the block's time", l))
 		}
 		series := s.r.internSeries(l)
 		skipped := int64(-1) // time of the last sample before the range

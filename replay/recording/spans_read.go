@@ -72,7 +72,7 @@ func (f *frameReader) next() (msg []byte, off int64, err error) {
 }
 
 func (f *frameReader) place(off int64, format string, args ...any) error {
-	return fmt.Errorf("%s: message at %d: %w", f.name, off, fmt.Errorf(format, args...))
+	return in(f.name, fmt.Sprintf("message at %d", off), fmt.Errorf(format, args...))
 }
 
 // spanReader reads the span files one after the other.

@@ -27,7 +27,7 @@ func openTraceIDs(name string) (*traceIDs, error) {
 	}
 	fi, err := f.Stat()
 	if err == nil && fi.Size()%16 != 0 {
-		err = fmt.Errorf("%s: size %d is not a multiple of 16", name, fi.Size())
+		err = in(name, "", fmt.Errorf("size %d is not a multiple of 16", fi.Size()))
 	}
 	if err != nil {
 		f.Close()
@@ -70,7 +70,7 @@ func (t *traceIDs) each(f func(pcommon.TraceID) bool) error {
 	for range t.n {
 		var id pcommon.TraceID
 		if _, err := io.ReadFull(r, id[:]); err != nil {
-			return fmt.Errorf("read %s: %w", t.name, err)
+			return in(t.name, "", err)
 		}
 		if !f(id) {
 			return nil
