@@ -73,7 +73,7 @@ func newGRPCExporter(o Options) (*grpcExporter, error) {
 		grpc.WithTransportCredentials(creds),
 		grpc.WithNoProxy(),
 		grpc.WithUserAgent(endpoint.UserAgent()),
-		grpc.WithStatsHandler(sentHandler{}),
+		grpc.WithStatsHandler(progressHandler{}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxReconnect},
 			MinConnectTimeout: 5 * time.Second,
@@ -110,17 +110,28 @@ func (x *grpcExporter) export(ctx context.Context, body []byte, n int) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var sent atomic.Bool
-	call := metadata.NewOutgoingContext(context.WithValue(ctx, sentKey{}, &sent), header)
+	var p progress
+	call := metadata.NewOutgoingContext(context.WithValue(ctx, progressKey{}, &p), header)
 	var answer []byte
 	if err := x.conn.Invoke(call, exportMethod, &body, &answer, x.options...); err != nil {
-		return grpcError(ctx, x.conn.Target(), err, n, sent.Load())
+		return grpcError(ctx, x.conn.Target(), err, n, &p)
 	}
 	return partial(answer, n, x.log)
 }
 
 // grpcError judges a failed call as the OTLP specification demands (section OTLP/gRPC, Failures).
-func grpcError(ctx context.Context, target string, err error, n int, sent bool) *replay.PushError {
+func grpcError(ctx context.Context, target string, err error, n int, p *progress) *replay.PushError {
+	if ctx.Err() != nil || !p.answered.Load() {
+		// The status, if any, is gRPC's own.
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return &replay.PushError{
+			Retryable:      true,
+			Unacknowledged: p.sent.Load(),
+			Err:            fmt.Errorf("export to %s: %w", target, err),
+		}
+	}
 	st := status.Convert(err)
 	e := &replay.PushError{Status: st.Code().String(), Words: cutWords(st.Message())}
 	for _, detail := range st.Details() {
@@ -133,49 +144,48 @@ func grpcError(ctx context.Context, target string, err error, n int, sent bool) 
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
 		e.Retryable = true
 	}
-	if !sent {
-		// There was no answer: the words are gRPC's own.
-		e.Retryable = true
-		e.Err = fmt.Errorf("export to %s: %w", target, err)
-	}
-	if ctx.Err() != nil {
-		e.Retryable = true
-		e.Err = fmt.Errorf("export to %s: %w", target, ctx.Err())
-	}
-	if e.Err != nil {
-		e.Status, e.Words = "", ""
-	}
 	if e.Retryable {
-		e.Unacknowledged = sent
+		e.Unacknowledged = true
 	} else {
 		e.RetryAfter, e.Refused = 0, n
 	}
 	return e
 }
 
-// sentKey is the context key of a call's *atomic.Bool.
-type sentKey struct{}
+// progress is how far a call got.
+type progress struct {
+	sent     atomic.Bool // its headers went out: only then can the server know of it
+	answered atomic.Bool // the server's own status came back
+}
 
-// sentHandler notes for each call whether its headers went out: only then can the server know of it.
-type sentHandler struct{}
+// progressKey is the context key of a call's *progress.
+type progressKey struct{}
+
+// progressHandler notes the progress of each call.
+type progressHandler struct{}
 
 // TagRPC implements stats.Handler.
-func (sentHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (progressHandler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
 // HandleRPC implements stats.Handler.
-func (sentHandler) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	if _, ok := s.(*stats.OutHeader); ok {
-		if sent, ok := ctx.Value(sentKey{}).(*atomic.Bool); ok {
-			sent.Store(true)
-		}
+func (progressHandler) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	p, ok := ctx.Value(progressKey{}).(*progress)
+	if !ok {
+		return
+	}
+	switch s.(type) {
+	case *stats.OutHeader:
+		p.sent.Store(true)
+	case *stats.InTrailer:
+		p.answered.Store(true)
 	}
 }
 
 // TagConn implements stats.Handler.
-func (sentHandler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (progressHandler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
 // HandleConn implements stats.Handler.
-func (sentHandler) HandleConn(context.Context, stats.ConnStats) {}
+func (progressHandler) HandleConn(context.Context, stats.ConnStats) {}
 
 // rawCodec passes encoded messages through, so that gRPC and HTTP share one encoder.
 type rawCodec struct{}
