@@ -217,8 +217,10 @@ func (e *editor) monthFirst(i int) int {
 		end = max(end, yearAt+4)
 	}
 	e.putClock(c, now)
+	// RFC 3164, ANSI C and date(1) pad with a space; JavaScript, Cisco's year form and Ruby with 0.
 	pad := byte(' ')
-	if e.b[from] == '0' {
+	zone := e.at(c.end + 1)
+	if e.b[from] == '0' || (yearAt > 0 && e.b[from] != ' ' && (yearAt < at || zone == '+' || zone == '-')) {
 		pad = '0'
 	}
 	end += e.putDay(from, to, day, pad)

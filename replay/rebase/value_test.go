@@ -3,6 +3,10 @@ package rebase_test
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,14 +60,14 @@ func TestValueExact(t *testing.T) {
 	}
 }
 
-// TestTimeValued has names of real exporters; each was looked up in its source or documentation.
+// TestTimeValued has names of real exporters.
 func TestTimeValued(t *testing.T) {
 	yes := []string{
 		"ALERTS_FOR_STATE", "process_start_time_seconds", "node_boot_time_seconds", "node_time_seconds", "node_boot_time",
 		"node_textfile_mtime_seconds", "node_systemd_unit_start_time_seconds", "node_systemd_timer_last_trigger_seconds",
 		"node_os_support_end_timestamp_seconds",
 		"container_last_seen", "container_start_time_seconds", "go_memstats_last_gc_time_seconds",
-		"http_requests_created", "kube_pod_created", "kube_namespace_created", "kube_pod_start_time", "kube_pod_completion_time",
+		"http_requests_created", "http_request_duration_seconds_created", "kube_pod_created", "kube_namespace_created", "kube_pod_start_time", "kube_pod_completion_time",
 		"kube_pod_status_ready_time", "kube_pod_status_container_ready_time", "kube_pod_status_scheduled_time",
 		"kube_pod_container_state_started", "kube_pod_container_status_last_terminated_timestamp", "kube_pod_deletion_timestamp",
 		"kube_job_status_start_time", "kube_job_status_completion_time", "kube_cronjob_next_schedule_time",
@@ -81,7 +85,9 @@ func TestTimeValued(t *testing.T) {
 		"pg_postmaster_start_time_seconds", "pg_stat_user_tables_last_autovacuum", "mysql_heartbeat_now_timestamp_seconds",
 		"velero_backup_last_successful_timestamp", "elasticsearch_snapshot_stats_latest_snapshot_timestamp_seconds",
 		"haproxy_process_start_time_seconds", "etcd_debugging_mvcc_db_compaction_last", "batch_last_run_timestamp_ms",
-		"start_time_seconds", "last_success_time",
+		"start_time_seconds", "last_success_time", "prometheus_sd_file_mtime_seconds", "loki_ring_oldest_member_timestamp",
+		"prometheus_tsdb_exemplar_last_exemplars_timestamp_seconds", "windows_system_boot_time_timestamp", "windows_system_system_up_time",
+		"kubelet_certificate_manager_server_expiration_seconds",
 	}
 	no := []string{
 		"", "up", "ALERTS", "process_cpu_seconds_total", "http_request_duration_seconds", "http_request_duration_seconds_sum",
@@ -92,6 +98,8 @@ func TestTimeValued(t *testing.T) {
 		"process_start_time_seconds_count", "jobs_created_total", "request_time", "node_disk_io_time_seconds_total",
 		"probe_duration_seconds", "minio_node_scanner_last_activity_nano_seconds", "go_gc_duration_seconds",
 		"prometheus_target_interval_length_seconds", "kube_pod_container_status_restarts_total",
+		"pg_stat_user_tables_last_autovacuum_seconds_ago", "apiserver_client_certificate_expiration_seconds_bucket",
+		"loki_dataobj_build_time_seconds", "retention_time_seconds", "query_wait_time_seconds", "request_max_time", "prometheus_config_last_reload_successful",
 	}
 	for _, name := range yes {
 		if !rebase.TimeValued(name) {
@@ -102,5 +110,46 @@ func TestTimeValued(t *testing.T) {
 		if rebase.TimeValued(name) {
 			t.Errorf("TimeValued(%q) = true, want false", name)
 		}
+	}
+}
+
+// TestTimeValuedFixtures reads what a Prometheus server, a node and other programs exposed: a value in the range of
+// recent times is told to be one, but for the count of bytes that happens to lie there, and no other.
+func TestTimeValuedFixtures(t *testing.T) {
+	dir := filepath.Join(dataDir(t), "prometheus-text-fixtures")
+	times := 0
+	for _, name := range []string{"1histogram.om.txt", "alltypes.237mfs.prom.txt", "alltypes.5mfs.om.txt", "metrics-test.prom"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Skipf("no recorded data: %v; set FIREDRILL_DATA", err)
+		}
+		for l := range strings.Lines(string(b)) {
+			series, rest, ok := strings.Cut(strings.TrimSpace(l), " ")
+			if i := strings.LastIndexByte(l, '}'); i > 0 {
+				series, rest, ok = l[:strings.IndexByte(l, '{')], strings.TrimSpace(l[i+1:]), true
+			}
+			fields := strings.Fields(rest)
+			if !ok || strings.HasPrefix(l, "#") || len(fields) == 0 {
+				continue
+			}
+			v, err := strconv.ParseFloat(fields[0], 64)
+			if err != nil {
+				t.Fatalf("%s: %q: %v", name, l, err)
+			}
+			looks := (v > 1.5e9 && v < 1.8e9) || (v > 1.5e12 && v < 1.8e12)
+			if looks && strings.Contains(series, "bytes") {
+				looks = false
+			}
+			got := rebase.TimeValued(series)
+			if looks != got && v != 0 {
+				t.Errorf("%s: TimeValued(%q) = %v, its value is %v", name, series, got, v)
+			}
+			if looks && got {
+				times++
+			}
+		}
+	}
+	if times < 10 {
+		t.Errorf("only %d values are times", times)
 	}
 }
