@@ -18,6 +18,7 @@ const (
 	manifestName  = "manifest.json"
 	metadataName  = "metrics/metadata.json"
 	exemplarsName = "metrics/exemplars.jsonl.zst"
+	walName       = "metrics/wal/00000000"
 	traceIDsName  = "traces/ids"
 	metricsDir    = "metrics"
 	logsDir       = "logs"

@@ -251,9 +251,14 @@ func (w *Writer) finishMetrics(m *Manifest) error {
 	if err != nil {
 		return err
 	}
+	// promtool tsdb dump insists on a write-ahead log, though an empty one will do.
+	wal, err := writeFile(w.partial, walName, nil)
+	if err != nil {
+		return err
+	}
 	m.Metrics = w.metrics.count
 	m.Metrics.Exemplars = w.exemplars.n
-	m.Files = append(w.metrics.files, exemplars, metadata)
+	m.Files = append(w.metrics.files, exemplars, metadata, wal)
 	if m.Metrics.Samples > 0 {
 		m.cover(time.UnixMilli(w.metrics.firstT), time.UnixMilli(w.metrics.maxT))
 	}
