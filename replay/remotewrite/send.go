@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/klauspost/compress/snappy"
+	"github.com/golang/snappy"
 
 	"firedrill/replay"
 	"firedrill/replay/endpoint"
