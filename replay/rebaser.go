@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -128,9 +127,19 @@ func (b *rebaser) prepareSpans(round []Span, m mapping) {
 
 // isID tells names of attributes and labels whose whole value is a trace or span id: trace_id,
 // traceID, span_id, parentSpanId and the like.
-func isID(name string) bool {
-	name = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
-	return strings.HasSuffix(name, "traceid") || strings.HasSuffix(name, "spanid")
+func isID(name string) bool { return endsWith(name, "traceid") || endsWith(name, "spanid") }
+
+// endsWith tells whether name ends with the lower-case suffix, its case and separators left out.
+func endsWith(name, suffix string) bool {
+	i := len(name)
+	for j := len(suffix) - 1; j >= 0; j-- {
+		for i--; i >= 0 && (name[i] == '_' || name[i] == '-' || name[i] == '.'); i-- {
+		}
+		if i < 0 || name[i]|0x20 != suffix[j] {
+			return false
+		}
+	}
+	return true
 }
 
 // floorMs returns whole milliseconds, rounded down, so that a stamp never lies ahead of its due time.
