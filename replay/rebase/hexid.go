@@ -257,13 +257,18 @@ func capital(hex []byte) bool {
 	return found
 }
 
+// nibble is what a hex digit is worth.
+var nibble = func() (t [256]uint8) {
+	for i := range 16 {
+		t[lowerHex[i]], t[upperHex[i]] = uint8(i), uint8(i)
+	}
+	return t
+}()
+
+// readHex reads 16 hex digits.
 func readHex(hex []byte) (v uint64) {
-	for _, c := range hex {
-		d := uint64(c & 0xf)
-		if c > '9' {
-			d += 9
-		}
-		v = v<<4 | d
+	for _, c := range hex[:16] {
+		v = v<<4 | uint64(nibble[c])
 	}
 	return v
 }
@@ -274,7 +279,9 @@ func readID(hex []byte) (id [16]byte) {
 	return id
 }
 
+// writeHex writes 16 hex digits.
 func writeHex(hex []byte, v uint64, digits string) {
+	_, _ = hex[15], digits[15]
 	for i := 15; i >= 0; i-- {
 		hex[i] = digits[v&0xf]
 		v >>= 4

@@ -41,9 +41,12 @@ func NewIDs(key [32]byte) *IDs {
 	return &IDs{trace: trace, round: round}
 }
 
-// scratch holds one AES block. Arguments of cipher.Block's methods escape, so a block on the stack
-// would be allocated with every call.
-type scratch [aes.BlockSize]byte
+// scratch holds the blocks of one mapping. Arguments of cipher.Block's methods escape, so blocks on the
+// stack would be allocated with every call.
+type scratch struct {
+	id      [aes.BlockSize]byte
+	in, out [aes.BlockSize]byte // of the round function; the second half of in stays zero
+}
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
@@ -56,16 +59,16 @@ func (x *IDs) Trace(id [16]byte) [16]byte {
 		return id
 	}
 	b := scratches.Get().(*scratch)
-	*b = id
+	b.id = id
 	// Cycle walking keeps the class: the block cipher is applied until the result is in it again.
 	// Following the cycle of id ends at the latest at id itself. One step is enough but for one id in 2^64.
 	for {
-		x.trace.Encrypt(b[:], b[:])
-		if binary.BigEndian.Uint64(b[:8]) != 0 {
+		x.trace.Encrypt(b.id[:], b.id[:])
+		if binary.BigEndian.Uint64(b.id[:8]) != 0 {
 			break
 		}
 	}
-	id = *b
+	id = b.id
 	scratches.Put(b)
 	return id
 }
@@ -79,14 +82,14 @@ func (x *IDs) InverseTrace(id [16]byte) [16]byte {
 		return id
 	}
 	b := scratches.Get().(*scratch)
-	*b = id
+	b.id = id
 	for {
-		x.trace.Decrypt(b[:], b[:])
-		if binary.BigEndian.Uint64(b[:8]) != 0 {
+		x.trace.Decrypt(b.id[:], b.id[:])
+		if binary.BigEndian.Uint64(b.id[:8]) != 0 {
 			break
 		}
 	}
-	id = *b
+	id = b.id
 	scratches.Put(b)
 	return id
 }
@@ -147,9 +150,7 @@ func (x *IDs) backward(b *scratch, v uint64) uint64 {
 
 // prf is the round function: AES of the round's number and the half, cut to 32 bits.
 func (x *IDs) prf(b *scratch, r, half uint32) uint32 {
-	*b = scratch{}
-	binary.BigEndian.PutUint32(b[:4], r)
-	binary.BigEndian.PutUint32(b[4:8], half)
-	x.round.Encrypt(b[:], b[:])
-	return binary.BigEndian.Uint32(b[:4])
+	binary.BigEndian.PutUint64(b.in[:8], uint64(r)<<32|uint64(half))
+	x.round.Encrypt(b.out[:], b.in[:])
+	return binary.BigEndian.Uint32(b.out[:4])
 }

@@ -1,8 +1,8 @@
 package rebase
 
 // Value rebases a metric value that is a time since the epoch; TimeValued says of which metrics it is one.
-// wall maps recorded nanoseconds to wall ones. The unit is told by magnitude: 1e9 up to 1e10 are seconds
-// (2001 to 2286), a thousand times as much milliseconds, then microseconds and nanoseconds. Everything else
+// wall maps recorded nanoseconds to wall ones. The unit is told by magnitude: 1e9 up to 9.22e9 are seconds
+// (2001 to 2262), a thousand times as much milliseconds, then microseconds and nanoseconds. Everything else
 // is returned bit for bit: 0 and small numbers, which stand for "never", negative ones, infinities, NaN and with it
 // the stale marker, and times after 2262-04-11, where 64-bit nanoseconds end.
 //
