@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -208,7 +209,31 @@ func (r *Replay) deliver(ctx context.Context) error {
 		return err
 	}
 	r.enter(PhaseLive)
-	return r.each(run, runner.play)
+	if err := r.each(run, runner.play); err != nil {
+		return err
+	}
+	return r.awaitEnd(ctx)
+}
+
+// awaitEnd waits for the end of the timeline, which may come after the last item.
+func (r *Replay) awaitEnd(ctx context.Context) error {
+	for {
+		now := time.Now().UnixNano()
+		if _, ended := r.timeline.due(now); ended {
+			return ctx.Err()
+		}
+		d, _, changed := r.timeline.wait(math.MaxInt64, now)
+		timer := time.NewTimer(min(max(d, 0), maxWait))
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 }
 
 // errDrain cuts what a back end has not taken long after the end.

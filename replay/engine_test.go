@@ -113,8 +113,8 @@ func TestLateness(t *testing.T) {
 		r := mustNew(t, m, b.sinks(), options(m))
 		run(t, r)
 		for name, s := range r.Status().Signals {
-			if s.LatenessMax > 50*time.Millisecond || s.LatenessP99 > s.LatenessMax || s.LatenessMax == 0 {
-				t.Errorf("%s: lateness p99 %v, max %v; want above 0 and at most 50ms with an instant back end", name, s.LatenessP99, s.LatenessMax)
+			if s.LatenessMax > 50*time.Millisecond || s.LatenessP99 > s.LatenessMax || name != replay.Metrics && s.LatenessMax == 0 {
+				t.Errorf("%s: lateness p99 %v, max %v; want at most 50ms with an instant back end, and above 0 for what is gathered", name, s.LatenessP99, s.LatenessMax)
 			}
 		}
 	})
@@ -414,7 +414,7 @@ func TestHistoryBeyondTheWindowIsRefused(t *testing.T) {
 	sinks.RecordsWindow = time.Minute
 	_, err := replay.New(m, sinks, options(m))
 	var we *replay.WindowError
-	if !errors.As(err, &we) || we.Signal != replay.Logs || we.Age < 2*time.Minute {
+	if !errors.As(err, &we) || we.Signal != replay.Logs || we.Age <= sinks.RecordsWindow {
 		t.Errorf("error %v, want a WindowError for logs", err)
 	}
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"sync"
@@ -33,7 +34,7 @@ func (s segment) wall(recorded int64) int64 {
 	if s.Speed == 1 || recorded < s.Recorded {
 		return recorded + (s.Wall - s.Recorded)
 	}
-	return s.Wall + int64(float64(recorded-s.Recorded)/s.Speed)
+	return s.Wall + int64(math.Ceil(float64(recorded-s.Recorded)/s.Speed))
 }
 
 func (s segment) recorded(wall int64) int64 {
