@@ -54,6 +54,9 @@ func countRefused(words string, streams []streamPart, n int) int {
 	if groups == nil {
 		groups = [][]int{{0, 0, 0, 0}} // a single error: the whole of words, without a count
 	}
+	if groups[0][0] > 0 {
+		return n // something precedes the groups
+	}
 	for i, g := range groups {
 		end := len(words)
 		if i+1 < len(groups) {

@@ -35,7 +35,8 @@ const serviceName = "service_name"
 var tooMany = regexp.MustCompile(`limit > max_entries_limit_per_query \(\d+ > (\d+)\)`)
 
 // Missing implements replay.Sink: a record is there when Loki has a line of the same stream, time and
-// text, once for each of them. Structured metadata is not compared.
+// text, once for each of them. Structured metadata is not compared. Of equal lines at one time only as
+// many can be found as Loki returns at once (max_entries_limit_per_query).
 func (s *Sink) Missing(ctx context.Context, items []replay.Record) ([]replay.Record, error) {
 	w := newSearch(items)
 	g, gctx := errgroup.WithContext(ctx)
@@ -140,9 +141,10 @@ func sameLine(stored string, line []byte) bool {
 // batch is a group of streams with the same label names that one selector matches.
 type batch struct {
 	selector string
+	known    []string                 // all label names known
 	streams  map[string]*wantedStream // by text of their labels
 	from, to int64
-	page     int
+	page     int // lines to ask for at once
 }
 
 // batches groups the streams so that a selector stays within maxSelector. Names outside a group that
@@ -172,6 +174,7 @@ func (w *search) batches(sets [][]string) []*batch {
 func (w *search) batch(group []*wantedStream, known []string) *batch {
 	b := &batch{
 		selector: selector(group, known),
+		known:    known,
 		streams:  make(map[string]*wantedStream, len(group)),
 		from:     w.from(group[0]),
 		to:       w.to(group[0]),
@@ -270,17 +273,17 @@ func (s *Sink) searchBatch(ctx context.Context, w *search, b *batch) error {
 // and where that is not enough, line by line.
 func (s *Sink) searchInstant(ctx context.Context, w *search, b *batch, t int64) error {
 	for _, ws := range b.streams {
-		wanted := map[string]bool{}
+		wanted := map[string]int{} // copies by text
 		for _, i := range ws.index {
 			if w.items[i].T == t {
-				wanted[string(w.items[i].Line)] = true
+				wanted[string(w.items[i].Line)]++
 			}
 		}
 		if len(wanted) == 0 {
 			continue
 		}
-		own := selector([]*wantedStream{ws}, nil)
-		streams, _, whole, err := s.lines(ctx, b, own, t, t+1)
+		own := &batch{selector: selector([]*wantedStream{ws}, b.known), streams: b.streams, page: b.page}
+		streams, _, whole, err := s.lines(ctx, own, own.selector, t, t+1)
 		if err != nil {
 			return err
 		}
@@ -288,15 +291,24 @@ func (s *Sink) searchInstant(ctx context.Context, w *search, b *batch, t int64) 
 			w.markAll(b, ws, streams, nil)
 			continue
 		}
-		for text := range wanted {
-			filter := own + " |= " + strconv.Quote(text)
-			if streams, _, _, err = s.lines(ctx, b, filter, t, t+1); err != nil {
+		for text, copies := range wanted {
+			own.page = copies
+			if streams, _, _, err = s.lines(ctx, own, own.selector+equals(text), t, t+1); err != nil {
 				return err
 			}
 			w.markAll(b, ws, streams, &text)
 		}
 	}
 	return nil
+}
+
+// equals is a filter for lines that are text; just contain it, when it is no UTF-8, which no regular
+// expression can hold.
+func equals(text string) string {
+	if !utf8.ValidString(text) {
+		return " |= " + strconv.Quote(text)
+	}
+	return " |~ " + strconv.Quote("^"+regexp.QuoteMeta(text)+"$")
 }
 
 // markAll marks the lines of one stream, only those equal to text when it is given.
