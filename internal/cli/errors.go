@@ -33,9 +33,6 @@ func usagef(format string, args ...any) error {
 	return &codedError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
 
-// errDifference ends a command whose own output already said what is wrong.
-var errDifference = errors.New("a check found a difference")
-
 // exitCode finds the code of an error.
 func exitCode(err error) int {
 	var coded *codedError

@@ -49,10 +49,10 @@ var keys = concat(
 		{name: "log.format", kind: choice("text", "json"), def: "text", help: "form of the log"},
 	},
 	[]key{
-		{name: "history", kind: historyKind, help: "how much recorded time before the page to load in bulk; default: as far as the back ends' windows allow, or what the scenario says"},
+		{name: "history", kind: historyKind, help: "how much recorded time before the page to load in bulk; all loads everything, so that the recording ends now; default: what the scenario says, or all before --page-at"},
 		{name: "speed", kind: speedKind, def: "1", help: "recorded seconds a second once the page has come"},
 		{name: "for", kind: durationKind, help: "stop after this much live time; default: at the recording's end, or at the scenario's time box"},
-		{name: "page-at", kind: momentKind, help: "recorded time of the page, where live delivery starts: RFC 3339, or a duration from the recording's start"},
+		{name: "page-at", kind: momentKind, help: "recorded time of the page, where live delivery starts: RFC 3339, or a duration from the recording's start; default: what the scenario says, or the end of --history"},
 		{name: "session", kind: sessionKind, help: "id of the session; default: a random one"},
 		{name: "metrics-addr", kind: textKind, help: "serve firedrill's own /metrics and /healthz on this address, such as 127.0.0.1:8420"},
 		{name: "state-dir", kind: textKind, help: "folder for what must outlive a crash; default: $XDG_STATE_HOME/firedrill"},
@@ -75,11 +75,12 @@ var keys = concat(
 		{name: "ports", kind: choice("default", "auto"), def: "default", help: "ports of the local stack: the conventional ones, or free ones"},
 		{name: "prometheus.port", kind: portKind, def: "9090", help: "port of the local Prometheus"},
 		{name: "loki.port", kind: portKind, def: "3100", help: "port of the local Loki"},
-		{name: "otlp.port", kind: portKind, def: "4317", help: "port on which the local Jaeger takes OTLP over gRPC"},
+		{name: "otlp.grpc-port", kind: portKind, def: "4317", help: "port on which the local Jaeger takes OTLP over gRPC"},
+		{name: "otlp.http-port", kind: portKind, def: "4318", help: "port on which the local Jaeger takes OTLP over HTTP"},
 		{name: "jaeger.port", kind: portKind, def: "16686", help: "port of the local Jaeger's query API"},
 		{name: "server.port", kind: portKind, def: "8420", help: "port of firedrill's own /metrics and /healthz"},
 		{name: "stack.dir", flag: "dir", kind: textKind, help: "folder for the local stack's data and logs; default: a temporary one, removed at the end"},
-		{name: "stack.bin", kind: textKind, help: "folder with the prometheus, loki and jaeger binaries; default: bin/ here or beside firedrill, then PATH"},
+		{name: "stack.bin", kind: textKind, help: "folder with the prometheus, loki and jaeger binaries; default: bin/ here, then the folder of firedrill itself"},
 	},
 )
 
@@ -102,14 +103,14 @@ func backEndKeys(section, address string, kind kind, what string) []key {
 	}
 }
 
-// keysIn returns the keys with one of the names, or in one of the sections (names that end in a dot).
-// A name that the table does not have is a mistake of the program.
+// keysIn returns the keys with one of the names, or in one of the sections (names that end in a dot;
+// ports belong to the local stack and must be named). A name that the table does not have is a mistake of the program.
 func keysIn(names ...string) []key {
 	var out []key
 	for _, name := range names {
 		before := len(out)
 		for _, k := range keys {
-			if k.name == name || strings.HasSuffix(name, ".") && strings.HasPrefix(k.name, name) && !strings.HasSuffix(k.name, ".port") {
+			if k.name == name || strings.HasSuffix(name, ".") && strings.HasPrefix(k.name, name) && !strings.HasSuffix(k.name, "port") {
 				out = append(out, k)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"firedrill/replay"
 )
 
 // kind says how the text of a value is read. The error says what was expected, without the value.
@@ -38,8 +40,8 @@ var (
 	}}
 	speedKind = kind{"N", func(s string) (any, error) {
 		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || !(f > 0 && f <= 1e6) {
-			return nil, errors.New("expected a number above 0, such as 1 or 2.5")
+		if err != nil || !(f > 0 && f <= replay.MaxSpeed) {
+			return nil, fmt.Errorf("expected a number above 0 and at most %d, such as 1 or 2.5", replay.MaxSpeed)
 		}
 		return f, nil
 	}}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -25,9 +24,6 @@ func Run(s *State) int {
 	cmd, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return exitOK
-	}
-	if errors.Is(err, errDifference) {
-		return exitFailed
 	}
 	hint := ""
 	if exitCode(err) == exitUsage {
@@ -77,15 +73,31 @@ wall-clock time, so that engineers debug them in real dashboards against a count
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpTemplate(helpTemplate)
+	cobra.EnableCommandSorting = false
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // --help is enough
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(a.commands()...)
+	handWritten(root)
 	return root
+}
+
+// handWritten keeps cobra from adding to the usage lines.
+func handWritten(c *cobra.Command) {
+	c.DisableFlagsInUseLine = true
+	for _, sub := range c.Commands() {
+		handWritten(sub)
+	}
 }
 
 // commands lists the program's commands in the order of help and documentation.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.playCommand(),
+		a.scenarioCommand(),
+		a.importCommand(),
+		a.inspectCommand(),
+		a.verifyCommand(),
+		a.replayCommand(),
 		a.configCommand(),
 		a.versionCommand(),
 		a.completionCommand(),

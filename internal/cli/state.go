@@ -28,6 +28,8 @@ type State struct {
 	StdoutTerminal bool
 	StderrTerminal bool
 
+	// ExecutableDir is the folder of the running program, "" when the system does not say.
+	ExecutableDir string
 	// Getenv reads one variable of the environment, "" when it is not set.
 	Getenv func(name string) string
 	// Environ lists the environment as NAME=value.
@@ -38,8 +40,17 @@ type State struct {
 
 // NewState returns the State of this process.
 func NewState() *State {
+	executable, err := os.Executable()
+	if err == nil {
+		executable, err = filepath.EvalSymlinks(executable)
+	}
+	dir := filepath.Dir(executable)
+	if err != nil {
+		dir = ""
+	}
 	return &State{
 		Args:           os.Args[1:],
+		ExecutableDir:  dir,
 		Stdin:          os.Stdin,
 		Stdout:         os.Stdout,
 		Stderr:         os.Stderr,
@@ -70,3 +81,6 @@ func (s *State) xdgDir(variable, fallback string) string {
 
 // CacheDir is where firedrill keeps what it can make again, such as generated recordings.
 func (s *State) CacheDir() string { return s.xdgDir("XDG_CACHE_HOME", ".cache") }
+
+// StateDir is where firedrill keeps what must outlive a crash, such as checkpoints.
+func (s *State) StateDir() string { return s.xdgDir("XDG_STATE_HOME", ".local/state") }

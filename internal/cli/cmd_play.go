@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"firedrill/internal/stack"
+	"firedrill/replay"
+)
+
+func (a *app) playCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "play [SCENARIO|RECORDING] [flags]",
+		Short: "Start Prometheus, Loki and Jaeger here and play a scenario into them",
+		Long: `Start a local stack of Prometheus, Loki and Jaeger, load the history before the page, prove what
+the back ends stored, and start the clock. SCENARIO is a folder with a scenario.yaml or the name of a
+scenario of the program; without one it is first-light. A bare RECORDING plays too: live from its
+start, or with the --history before it loaded.
+
+It ends at the time box or with Ctrl-C: the first delivers what is due, proves the session and takes
+the stack down; a second one cuts it off. Everything listens on loopback only.`,
+		Example: `  firedrill play
+  firedrill play first-light --ports auto --for 2m
+  firedrill play recording/ --history all --dir /tmp/stack -o json`,
+		Args: args(0, 1, "at most one scenario or recording"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := defaultScenario
+			if len(args) == 1 {
+				name = args[0]
+			}
+			return a.play(cmd.Context(), name)
+		},
+	}
+	addFlags(cmd.Flags(), keysIn("output", "history", "speed", "for", "page-at", "session", "ports", "prometheus.port", "loki.port",
+		"otlp.grpc-port", "otlp.http-port", "jaeger.port", "server.port", "stack.dir", "stack.bin"))
+	return cmd
+}
+
+func (a *app) play(ctx context.Context, name string) (err error) {
+	t, err := a.findTarget(name)
+	if err != nil {
+		return err
+	}
+	rec, err := openRecording(t.dir)
+	if err != nil {
+		return err
+	}
+	defer rec.Close()
+	pl, err := newPlan(a.config, rec.Manifest(), t.scenario)
+	if err != nil {
+		return err
+	}
+	p := a.newPrinter()
+	defer p.close()
+	ctx, in := a.catch(ctx)
+	defer in.stop()
+
+	srv, err := a.serve(a.serverAddress(), "--server-port or --ports auto")
+	if err != nil {
+		return err
+	}
+	defer srv.close()
+	st, stop, err := a.startStack(ctx, in, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+
+	o := pl.options()
+	o.Session, o.ProveHistory, o.Registerer = a.config.text("session"), true, srv.registry
+	if o.Session == "" {
+		o.Session = newSessionID()
+	}
+	at := st.URLs()
+	sinks, closeSinks, err := a.openSinks(addresses{at.Prometheus, at.Loki, "http://" + at.OTLPGRPC, at.Jaeger}, localReach, o.Session)
+	if err != nil {
+		return err
+	}
+	defer closeSinks()
+	s, err := a.newSession(rec, sinks, o, p)
+	if err != nil {
+		return err
+	}
+	loading := loadingEvent{Event: "loading", Session: o.Session, Page: pl.page, History: pl.history.Seconds(), items: pl.items}
+	ready := readyEvent{Event: "ready", URLs: urlsOf(srv, at)}
+	if t.scenario != nil {
+		loading.Scenario, loading.title, ready.alert = t.scenario.ID, t.scenario.Title, t.scenario.Page.Alert
+	}
+	p.event(loading)
+	return s.playOut(ctx, in, pl, ready)
+}
+
+// playOut runs the session and stays until its time is up.
+func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready readyEvent) error {
+	var live time.Time // when the page came; zero before
+	s.onPhase = func(phase replay.Phase) {
+		switch phase {
+		case replay.PhaseReady:
+			ready.Page = s.replay.Status().Page
+			s.printer.event(ready)
+		case replay.PhaseLive:
+			live = time.Now()
+			left := s.replay.Status().Left
+			if pl.box > 0 {
+				left = pl.box
+			}
+			s.printer.event(liveEvent{Event: "live", Left: left.Seconds()})
+		}
+	}
+	proof, err := s.run(ctx, in)
+	if err != nil {
+		if in.err("") != nil {
+			return in.err("")
+		}
+		return err
+	}
+	s.printer.event(newProofEvent("session", proof))
+	if live.IsZero() { // a signal came before the page
+		s.printer.event(endedEvent{Event: "ended", Reason: endedSignal})
+		return errors.Join(differences(proof), in.err(""))
+	}
+	reason := s.stay(ctx, in, pl, live)
+	s.printer.event(endedEvent{Event: "ended", Reason: reason, Live: time.Since(live).Seconds()})
+	return differences(proof)
+}
+
+// stay keeps the stack up when the recording is over before the player's time is: what was loaded
+// with --history all, for example, can be looked at until --for is over, or until a signal. It returns
+// why the session is over.
+func (s *session) stay(ctx context.Context, in *interrupts, pl plan, live time.Time) string {
+	reason := endReason(in, s, pl)
+	if reason != endedRecording {
+		return reason
+	}
+	var timeUp <-chan time.Time
+	switch {
+	case pl.box > 0:
+		timeUp = time.After(time.Until(live.Add(pl.box)))
+	case pl.lead > 0: // something was live, and it is over
+		return reason
+	}
+	select {
+	case <-timeUp:
+		return endedTimebox
+	case <-in.drain:
+	case <-ctx.Done():
+	}
+	return endedSignal
+}
+
+// serverAddress is where firedrill's own listener goes.
+func (a *app) serverAddress() string {
+	port := a.config.port("server.port")
+	if a.config.text("ports") == "auto" && !a.config.given("server.port") {
+		port = 0
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
+
+// startStack starts the back ends; stop takes them down and removes their data if nobody asked to
+// keep it.
+func (a *app) startStack(ctx context.Context, in *interrupts, p printer) (st *stack.Stack, stop func() error, err error) {
+	bin, err := a.findBinaries()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, remove := a.config.text("stack.dir"), func() error { return nil }
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "firedrill-stack-"); err != nil {
+			return nil, nil, fail(exitStack, fmt.Errorf("make a folder for the stack: %w", err), "name one with --dir")
+		}
+		remove = func() error { return os.RemoveAll(dir) }
+	}
+	// A signal during the start ends it at once: nothing has been delivered yet.
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	started := make(chan struct{})
+	defer close(started)
+	go func() {
+		select {
+		case <-in.drain:
+			cancel()
+		case <-started:
+		}
+	}()
+	st, err = stack.Start(starting, stack.Options{
+		Dir: dir, Bin: bin, Ports: a.stackPorts(), AutoPorts: a.config.text("ports") == "auto", Log: a.log,
+		OnEvent: func(e stack.Event) {
+			n := noticeEvent{Event: "backend", Server: e.Server, Change: string(e.Kind)}
+			if e.Err != nil {
+				n.Error = e.Err.Error()
+			}
+			p.event(n)
+		},
+	})
+	if err != nil {
+		if removeErr := remove(); removeErr != nil {
+			a.log.Warn("remove the stack's folder", "err", removeErr)
+		}
+		if in.err("") != nil {
+			return nil, nil, in.err("")
+		}
+		return nil, nil, fail(exitStack, err, "")
+	}
+	return st, func() error { return errors.Join(st.Stop(ctx), remove()) }, nil
+}
+
+func (a *app) stackPorts() stack.Ports {
+	return stack.Ports{
+		Prometheus: a.config.port("prometheus.port"), Loki: a.config.port("loki.port"), Jaeger: a.config.port("jaeger.port"),
+		OTLPGRPC: a.config.port("otlp.grpc-port"), OTLPHTTP: a.config.port("otlp.http-port"),
+	}
+}
+
+// findBinaries returns the folder that holds the back ends.
+func (a *app) findBinaries() (string, error) {
+	if dir := a.config.text("stack.bin"); dir != "" {
+		return dir, nil
+	}
+	candidates := []string{"bin"}
+	if a.ExecutableDir != "" {
+		candidates = append(candidates, a.ExecutableDir)
+	}
+	for _, dir := range candidates {
+		if info, err := os.Stat(filepath.Join(dir, stack.Prometheus)); err == nil && !info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", fail(exitStack, errors.New("the binaries of prometheus, loki and jaeger were not found"),
+		"make stack builds them into bin/; --stack-bin names another folder")
+}
+
+// urlsOf collects what players and programs can open.
+func urlsOf(srv *server, at stack.URLs) urls {
+	otlp := "http://" + at.OTLPGRPC
+	return urls{Server: &srv.url, Prometheus: &at.Prometheus, Loki: &at.Loki, Jaeger: &at.Jaeger, OTLP: &otlp}
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"firedrill/replay"
+	"firedrill/replay/recording"
+)
+
+// session is one run of the engine, shown by a printer and ended by signals.
+type session struct {
+	app     *app
+	replay  *replay.Replay
+	printer printer
+	// onPhase is told of each phase but loading, from the goroutine of the engine.
+	onPhase func(replay.Phase)
+}
+
+// newSessionID returns a random id: nothing in it says what is played.
+func newSessionID() string {
+	var b [6]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return "s" + hex.EncodeToString(b[:])
+}
+
+// fingerprint identifies a recording by what its manifest says, checksums included.
+func fingerprint(m recording.Manifest) string {
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // a manifest was read from JSON
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// newSession prepares the engine. The options' Log, OnEvent, Recording and KnownTrace are set here.
+func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.Options, p printer) (*session, error) {
+	s := &session{app: a, printer: p, onPhase: func(replay.Phase) {}}
+	o.Recording = fingerprint(rec.Manifest())
+	o.KnownTrace = rec.HasTrace
+	o.Log = a.log
+	o.OnEvent = func(e replay.Event) {
+		if e.Proof != nil {
+			p.event(newProofEvent("history", e.Proof))
+			return
+		}
+		s.onPhase(e.Phase)
+	}
+	var err error
+	if s.replay, err = replay.New(rec, sinks, o); err != nil {
+		return nil, backEndError(err)
+	}
+	return s, nil
+}
+
+func newProofEvent(of string, proof *replay.Proof) proofEvent {
+	return proofEvent{Event: "proof", Of: of, OK: proof.OK(), Signals: proof.Signals}
+}
+
+// run plays until the end, or until a signal. The proof is nil when there is an error.
+func (s *session) run(ctx context.Context, in *interrupts) (*replay.Proof, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() {
+		select {
+		case <-in.drain:
+			s.replay.Stop()
+		case <-ctx.Done():
+		}
+	})
+	background.Go(func() {
+		tick := time.NewTicker(s.printer.interval())
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.printer.status(s.replay.Status())
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	proof, err := s.replay.Run(ctx)
+	return proof, backEndError(err)
+}
+
+// liveTime is how long the session was live: the time for the proof is not part of it.
+func (s *session) liveTime(pl plan, end time.Time) time.Duration {
+	most := pl.box
+	if most == 0 {
+		most = time.Duration(float64(end.Sub(pl.page)) / pl.speed)
+	}
+	return min(s.replay.Status().Live, most)
+}
+
+// differences is the error of a proof that failed, nil of one that did not.
+func differences(proof *replay.Proof) error {
+	if proof.OK() {
+		return nil
+	}
+	var signals []string
+	for _, s := range proof.Signals {
+		if s.Read != s.Sent || s.Read != s.Stored {
+			signals = append(signals, fmt.Sprintf("%s (%+d)", s.Signal, s.Difference))
+		}
+	}
+	return fail(exitFailed, fmt.Errorf("the back ends do not hold what was read: %s", strings.Join(signals, ", ")),
+		"the table shows what was refused; --log-level info shows each refusal with the server's words")
+}

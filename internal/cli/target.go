@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"firedrill/replay/recording"
+	"firedrill/scenarios"
+	"firedrill/scenarios/first-light/generate"
+)
+
+// defaultScenario is what `firedrill play` plays.
+const defaultScenario = "first-light"
+
+// target is what a command plays: a recording, and the scenario around it where there is one.
+type target struct {
+	scenario *scenarios.Scenario // nil for a bare recording
+	dir      string              // the recording's folder
+}
+
+// findTarget takes a scenario's folder, a recording's folder, or the name of a scenario of the program,
+// and makes the scenario's recording where the program does that itself.
+func (a *app) findTarget(name string) (target, error) {
+	_, err := os.Stat(filepath.Join(name, scenarios.File))
+	if err == nil {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			return target{}, fail(exitInput, err, "")
+		}
+		return a.withRecording(s)
+	}
+	if _, err := os.Stat(name); err == nil {
+		return target{dir: name}, nil
+	}
+	s, err := scenarios.Builtin(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return target{}, fail(exitInput, fmt.Errorf("%s is neither a folder nor a scenario of the program", name),
+			"firedrill play takes a scenario's or a recording's folder, or one of: "+strings.Join(scenarios.BuiltinIDs(), ", "))
+	}
+	if err != nil {
+		return target{}, fail(exitInput, err, "")
+	}
+	return a.withRecording(s)
+}
+
+// withRecording finds the recording of a scenario.
+func (a *app) withRecording(s *scenarios.Scenario) (target, error) {
+	if s.Recording != "" {
+		return target{s, filepath.Join(s.Dir, s.Recording)}, nil
+	}
+	if s.Generate != defaultScenario {
+		return target{}, fail(exitInput, fmt.Errorf("scenario %s: no recording %q can be generated", s.ID, s.Generate), "")
+	}
+	// The version in the name lets an old one lie when the generator changes.
+	dir := filepath.Join(a.CacheDir(), "recordings", fmt.Sprintf("%s-v%d", s.Generate, generate.Version))
+	if _, err := os.Stat(dir); err == nil {
+		return target{s, dir}, nil
+	}
+	began := time.Now()
+	if _, err := generate.Recording(dir); err != nil {
+		// Another process may have been faster.
+		if _, statErr := os.Stat(dir); statErr != nil {
+			return target{}, err
+		}
+	}
+	a.log.Info("generated the recording", "scenario", s.ID, "dir", dir, "took", time.Since(began).Round(time.Millisecond))
+	return target{s, dir}, nil
+}
+
+// openRecording opens a recording for reading; what is wrong with it is an input error.
+func openRecording(dir string) (*recording.Recording, error) {
+	rec, err := recording.Open(dir)
+	if err != nil {
+		return nil, fail(exitInput, err, "")
+	}
+	return rec, nil
+}
