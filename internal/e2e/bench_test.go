@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -123,4 +125,68 @@ func BenchmarkPrometheus(b *testing.B) {
 		rw.Close()
 	}
 	b.ReportMetric(float64(items)/b.Elapsed().Seconds(), "samples/s")
+}
+
+// BenchmarkLive plays at speed 1 into the real back ends, with 10,000 series every 15 s, 500 lines/s and
+// 400 spans/s, and reports how late items were acknowledged and what the engine took of one core:
+// go test -bench Live -benchtime 1x ./internal/e2e
+func BenchmarkLive(b *testing.B) {
+	const live = 45 * time.Second
+	u := stacktest.Shared(b).URLs()
+	_, rec := makeRecording(b, size{length: time.Minute + live, series: 10_000, scrape: 15, lines: 500, spans: 400}, 5)
+	for b.Loop() {
+		session := "live" + time.Now().Format("150405.000000")
+		r, err := replay.New(rec, sinksTo(b, u, session), replay.Options{
+			Session: session, Page: rec.Manifest().End.Add(-live), History: time.Hour, Lead: 10 * time.Second, KnownTrace: rec.HasTrace,
+			OnEvent: func(e replay.Event) {
+				if e.Phase == replay.PhaseLive {
+					begin.at, begin.cpu = time.Now(), cpuTime(b)
+				}
+			},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		proof, err := r.Run(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if !proof.OK() {
+			b.Fatalf("proof: %+v", proof.Signals)
+		}
+		for signal, s := range r.Status().Signals {
+			b.ReportMetric(float64(s.LatenessP99)/1e6, string(signal)+"-p99-ms")
+		}
+		b.ReportMetric(100*(cpuTime(b)-begin.cpu).Seconds()/time.Since(begin.at).Seconds(), "%core")
+	}
+}
+
+// begin is when the live part of a benchmark began. The proof after it is in its CPU time.
+var begin struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+// BenchmarkMemory loads recordings of different length with the firedrill program and reports its
+// largest resident memory:
+// go test -bench Memory -benchtime 1x ./internal/e2e
+func BenchmarkMemory(b *testing.B) {
+	bin, err := program()
+	if err != nil {
+		b.Fatal(err)
+	}
+	u := stacktest.Shared(b).URLs()
+	for _, minutes := range []int{10, 40} {
+		dir, _ := makeRecording(b, size{length: time.Duration(minutes) * time.Minute, series: 5000, scrape: 15, lines: 200, spans: 100}, 6)
+		b.Run(fmt.Sprintf("minutes=%d", minutes), func(b *testing.B) {
+			for b.Loop() {
+				cmd := exec.Command(bin, "replay", dir, "--history", "all", "--state-dir", b.TempDir(), "-o", "json",
+					"--prometheus-url", u.Prometheus, "--loki-url", u.Loki, "--otlp-endpoint", "http://"+u.OTLPGRPC, "--jaeger-url", u.Jaeger)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					b.Fatalf("%v\n%s", err, out)
+				}
+				b.ReportMetric(float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024, "MiB-rss")
+			}
+		})
+	}
 }

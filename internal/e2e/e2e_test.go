@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -27,11 +28,12 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(stacktest.Run(m)) }
 
-// size says how much a made-up recording holds. Per second, but for the series, which are scraped
-// every five seconds.
+// size says how much a made-up recording holds: lines and spans per second, and series, of which a
+// hundred at a time are scraped together.
 type size struct {
 	length               time.Duration
 	series, lines, spans int
+	scrape               int // seconds between two samples of a series; 0 is 5
 }
 
 // start of every made-up recording.
@@ -55,6 +57,7 @@ func makeRecording(tb testing.TB, s size, seed uint64) (dir string, rec *recordi
 	}
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	services := []string{"frontend", "checkout", "payment", "currency"}
+	scrape := cmp.Or(s.scrape, 5)
 	var series, streams []labels.Labels
 	for i := range s.series {
 		series = append(series, labels.FromStrings("__name__", fmt.Sprintf("demo_metric_%d", i%17), "pod", fmt.Sprintf("pod-%d", i/17), "job", "demo"))
@@ -65,7 +68,7 @@ func makeRecording(tb testing.TB, s size, seed uint64) (dir string, rec *recordi
 	for at := time.Duration(0); at < s.length; at += time.Second {
 		second := recordedStart.Add(at)
 		for i, l := range series {
-			if int(at/time.Second)%5 == i%5 {
+			if int(at/time.Second)%scrape == i/100%scrape {
 				check(w.Sample(l, second.UnixMilli(), float64(rnd.IntN(1000))))
 			}
 		}
