@@ -60,6 +60,9 @@ func (s *sorter) add(rec []byte) error {
 		return s.broken
 	}
 	r := sortRec{prefix: binary.BigEndian.Uint64(rec), off: len(s.buf), len: len(rec)}
+	if need := len(s.buf) + len(rec); need > cap(s.buf) { // twice as much, where append adds a quarter
+		s.buf = append(make([]byte, 0, max(need, min(2*cap(s.buf), s.limit), 4<<10)), s.buf...)
+	}
 	s.buf = append(s.buf, rec...)
 	if n := len(s.recs); s.sorted && n > 0 && s.compare(s.recs[n-1], r) > 0 {
 		s.sorted = false

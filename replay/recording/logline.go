@@ -155,14 +155,16 @@ func twoDigits(b []byte) uint {
 	return hi*10 + lo
 }
 
+// A byte of each in every byte of a word.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
 // scanString looks for the quotation mark that ends the string b begins with, and whether there are
 // escapes before it. It is not ok when there is none, or when the string is not one that encoding/json
 // would read byte for byte: control characters, invalid UTF-8, lone surrogates.
 func scanString(b []byte) (end int, escaped, ok bool) {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	high := false // there are bytes beyond ASCII
 	i := 0
 	for {
@@ -253,41 +255,49 @@ func unescape(b []byte) []byte {
 	if i < 0 {
 		return b
 	}
-	out := b[:i]
+	n := i // bytes that are done
 	for i < len(b) {
-		if b[i] != '\\' {
-			n := bytes.IndexByte(b[i:], '\\')
-			if n < 0 {
-				n = len(b) - i
+		// Eight bytes at a time while there is no escape. Reading is never behind writing.
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			if back := w ^ (ones * '\\'); (back-ones)&^back&highs != 0 {
+				break
 			}
-			out = append(out, b[i:i+n]...)
-			i += n
-			continue
+			binary.LittleEndian.PutUint64(b[n:], w)
+			i, n = i+8, n+8
 		}
-		n := escapeLen(b[i:])
+		for i < len(b) && b[i] != '\\' {
+			b[n] = b[i]
+			i, n = i+1, n+1
+		}
+		if i == len(b) {
+			break
+		}
 		switch c := b[i+1]; c {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
 		case 'u':
 			r := hexRune(b[i+2:])
-			if n == 12 {
-				r = utf16.DecodeRune(r, hexRune(b[i+8:]))
+			if i += 6; utf16.IsSurrogate(r) {
+				r = utf16.DecodeRune(r, hexRune(b[i+2:]))
+				i += 6
 			}
-			out = utf8.AppendRune(out, r)
+			n += utf8.EncodeRune(b[n:], r)
+			continue
+		case 'b':
+			b[n] = '\b'
+		case 'f':
+			b[n] = '\f'
+		case 'n':
+			b[n] = '\n'
+		case 'r':
+			b[n] = '\r'
+		case 't':
+			b[n] = '\t'
 		default:
-			out = append(out, c)
+			b[n] = c
 		}
-		i += n
+		i, n = i+2, n+1
 	}
-	return out[:len(out):len(out)]
+	return b[:n:n]
 }
 
 // checkStrings returns the length of the JSON object that b begins with, if it has only strings, at

@@ -224,3 +224,5 @@ func check(tb testing.TB, err error) {
 }
 
 var forever = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
+var epochStart = time.Unix(0, 0)

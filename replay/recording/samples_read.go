@@ -222,6 +222,12 @@ func (s *sampleReader) advance(c *cursor) error {
 	}
 }
 
+// first moves c to its first sample. It is where bad bytes are met first.
+func (s *sampleReader) first(c *cursor) (err error) {
+	defer recovered(s.segs.names[0], &err)
+	return s.advance(c)
+}
+
 func (s *sampleReader) openChunk(c *cursor) error {
 	c.place, c.chunks = c.chunks[0], c.chunks[1:]
 	enc, data, err := s.segs.read(c.place.ref, &s.scratch, c.buf)
@@ -309,14 +315,14 @@ func (s *sampleReader) openBlock(b *block) (err error) {
 				places = append(places, chunkPlace{uint64(m.Ref), m.MinTime, m.MaxTime})
 			}
 			c.chunks = places[start:len(places):len(places)]
-			for {
+			if err := s.first(&c); err != nil {
+				return err
+			}
+			for c.t < s.from {
+				skipped = c.t
 				if err := s.advance(&c); err != nil {
 					return err
 				}
-				if c.t >= s.from {
-					break
-				}
-				skipped = c.t
 			}
 			s.cursors = append(s.cursors, c)
 		}

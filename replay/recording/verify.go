@@ -404,7 +404,7 @@ func (v *verifier) parents(refs *sorter) (err error) {
 	}
 	v.count("traces", traces, v.manifest.Traces.Traces)
 	if missing > 0 {
-		v.add(Note, tracesDir, "", "%d spans have a parent that is not in the recording, the first is %s", missing, first)
+		v.add(Note, tracesDir, "", "%d parents of spans are not in the recording, the first is %s", missing, first)
 	}
 	return nil
 }
