@@ -15,7 +15,6 @@ import (
 // other methods are safe for concurrent use with it.
 type Replay struct {
 	shared
-	source  Source
 	sinks   Sinks
 	pipes   []runner // one for each signal that has a sink
 	stale   *staleTracker
@@ -26,6 +25,7 @@ type Replay struct {
 
 // shared is what the pipes of one replay have in common.
 type shared struct {
+	source     Source
 	opts       *Options
 	log        *slog.Logger
 	timeline   *Timeline
@@ -37,6 +37,7 @@ type shared struct {
 // runner is a pipe of any signal.
 type runner interface {
 	name() Signal
+	first() (due int64, ok bool, err error)
 	start(ctx context.Context, g *errgroup.Group, to time.Time) error
 	load(ctx context.Context) error
 	play(ctx context.Context) error
@@ -46,7 +47,7 @@ type runner interface {
 	stored(ctx context.Context, from, to time.Time) (Stored, error)
 }
 
-// New prepares a replay. It reads nothing and contacts no back end. A history that is older than a
+// New prepares a replay. It reads the first item of each signal and contacts no back end. A history that is older than a
 // back end accepts is refused with a *WindowError.
 func New(src Source, sinks Sinks, o Options) (*Replay, error) {
 	if err := o.validate(src, sinks); err != nil {
@@ -54,8 +55,8 @@ func New(src Source, sinks Sinks, o Options) (*Replay, error) {
 	}
 	o.setDefaults()
 	start, _ := src.Bounds()
-	r := &Replay{source: src, sinks: sinks}
-	r.opts, r.log = &o, o.Log
+	r := &Replay{sinks: sinks}
+	r.source, r.opts, r.log = src, &o, o.Log
 	cp := o.Resume
 	if cp == nil {
 		r.timeline = NewTimeline(o.Page, o.Wall, o.Speed)
@@ -140,10 +141,17 @@ func (r *Replay) checkWindows() error {
 		return nil
 	}
 	windows := map[Signal]time.Duration{Metrics: r.sinks.SamplesWindow, Logs: r.sinks.RecordsWindow, Traces: r.sinks.SpansWindow}
-	oldest := time.Duration(r.opts.Wall.UnixNano() - r.timeline.Wall(r.from.UnixNano()))
 	for _, p := range r.pipes {
-		if w := windows[p.name()]; w > 0 && oldest > w {
-			return &WindowError{p.name(), oldest, w}
+		window := windows[p.name()]
+		if window == 0 {
+			continue
+		}
+		first, ok, err := p.first()
+		if err != nil {
+			return err
+		}
+		if age := time.Duration(r.opts.Wall.UnixNano() - r.timeline.Wall(first)); ok && age > window {
+			return &WindowError{p.name(), age, window}
 		}
 	}
 	return nil

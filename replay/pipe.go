@@ -96,6 +96,25 @@ type chunk[T Item] struct {
 	err   error
 }
 
+// first returns when the first item to be delivered is due; ok is false when there is none.
+func (p *pipe[T]) first() (due int64, ok bool, err error) {
+	_, end := p.source.Bounds()
+	r, err := p.open(time.Unix(0, p.progress.Acknowledged), end)
+	if err != nil {
+		return 0, false, fmt.Errorf("read %s: %w", p.signal, err)
+	}
+	defer r.Close()
+	var one [1]T
+	switch n, err := r.Read(one[:]); {
+	case n == 1:
+		return p.due(&one[0]), true, nil
+	case err == io.EOF:
+		return 0, false, nil
+	default:
+		return 0, false, fmt.Errorf("read %s: %w", p.signal, err)
+	}
+}
+
 // start begins to read ahead, from the checkpoint on.
 func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) error {
 	r, err := p.open(time.Unix(0, p.progress.Acknowledged), to)

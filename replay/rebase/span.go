@@ -41,8 +41,7 @@ func move(ts pcommon.Timestamp, shift time.Duration) pcommon.Timestamp {
 	return pcommon.Timestamp(int64(ts) + int64(shift))
 }
 
-// Attributes rebases the values of m in place, also within slices and maps: strings by Attr, or by ID where the
-// name announces an id; whole and floating numbers where they count seconds, milliseconds, microseconds or
+// Attributes rebases the values of m in place, also within slices and maps: strings by Named; whole and floating numbers where they count seconds, milliseconds, microseconds or
 // nanoseconds since the epoch within a day of recorded. Bytes and names are left alone. A span's resource is
 // shared with others: copy it and give the copy's attributes.
 func (t *Text) Attributes(m pcommon.Map, recorded int64, shift time.Duration) {
@@ -51,17 +50,20 @@ func (t *Text) Attributes(m pcommon.Map, recorded int64, shift time.Duration) {
 	}
 }
 
+// Named rebases the value of a named attribute, metadata entry or exemplar label: by ID when it has 16 or 32
+// bytes and the name announces an id, else by Attr.
+func (t *Text) Named(name, s string, recorded int64, shift time.Duration) string {
+	if (len(s) == 16 || len(s) == 32) && IDName(name) {
+		return t.ID(s)
+	}
+	return t.Attr(s, recorded, shift)
+}
+
 func (t *Text) value(name string, v pcommon.Value, recorded int64, shift time.Duration) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		s := v.Str()
-		moved := s
-		if (len(s) == 16 || len(s) == 32) && IDName(name) {
-			moved = t.ID(s)
-		} else {
-			moved = t.Attr(s, recorded, shift)
-		}
-		if moved != s {
+		if moved := t.Named(name, s, recorded, shift); moved != s {
 			v.SetStr(moved)
 		}
 	case pcommon.ValueTypeInt:

@@ -37,14 +37,15 @@ type writeStream struct {
 // logsWriter sorts records by time. A record is its time, the stream's id, the length of the line,
 // the line, and the metadata as a JSON object (empty when there is none).
 type logsWriter struct {
-	root    string
-	sort    *sorter
-	streams table[*writeStream]
-	all     []*writeStream
-	rec     []byte
-	changed *Changed
-	count   LogsCounts
-	files   []File
+	root     string
+	sort     *sorter
+	fileSize int64
+	streams  table[*writeStream]
+	all      []*writeStream
+	rec      []byte
+	changed  *Changed
+	count    LogsCounts
+	files    []File
 
 	out         *outFile
 	z           *zstd.Encoder
@@ -240,7 +241,7 @@ func (w *logsWriter) emit(t int64, key, line, md []byte) error {
 	w.count.Lines++
 	w.last = t
 	w.size += int64(len(b))
-	if w.size >= logsFileSize {
+	if w.size >= w.fileSize {
 		return w.cut()
 	}
 	return nil

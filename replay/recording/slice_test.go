@@ -74,6 +74,34 @@ func sameFiles(t *testing.T, a, b string) {
 	}))
 }
 
+// Sorting on disk and many small files change nothing of what is read.
+func TestLittleMemory(t *testing.T) {
+	in := randomInput(9, 3000, 3*time.Hour)
+	r, dir := mustRecord(t, in, 9)
+	small := filepath.Join(t.TempDir(), "small")
+	// A run holds about four records: the runs are merged more than once.
+	w, err := recording.CreateSmall(small, 1<<10, 32<<10, 8<<10)
+	check(t, err)
+	in.write(t, w, rand.New(rand.NewPCG(9, 2)))
+	mustClose(t, w)
+	for _, pattern := range []string{"logs/*", "traces/*.otlp"} {
+		if files, err := filepath.Glob(filepath.Join(small, pattern)); err != nil || len(files) < 5 {
+			t.Errorf("got %v, %v, want at least five files", files, err)
+		}
+	}
+	s := mustOpen(t, small)
+	for _, to := range []time.Duration{24 * time.Hour, time.Hour, 50 * time.Minute, time.Second} {
+		from := epoch.Add(to / 3)
+		if d := cmp.Diff(read(t, r, from, epoch.Add(to)), read(t, s, from, epoch.Add(to)), cmp.AllowUnexported(contents{})); d != "" {
+			t.Errorf("%s: (-much memory +little):\n%s", to, d)
+		}
+	}
+	sound(t, small)
+	whole := filepath.Join(t.TempDir(), "whole")
+	check(t, recording.Slice(context.Background(), s, epoch, forever, whole))
+	sameFiles(t, dir, whole)
+}
+
 func TestSliceRefuses(t *testing.T) {
 	r, _ := mustRecord(t, randomInput(8, 100, time.Hour), 8)
 	for name, c := range map[string]struct {

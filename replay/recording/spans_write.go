@@ -32,7 +32,7 @@ type spansWriter struct {
 	root      string
 	dir       string // for sorting
 	byID      *sorter
-	limit     int
+	size      sizes
 	groups    map[string]uint32 // numbers by encoded resource and scope
 	all       []spanGroup       // by number
 	parts     map[string]uint32 // numbers of resources alone
@@ -57,12 +57,12 @@ type spanGroup struct {
 	scopeMsg    []byte
 }
 
-func newSpansWriter(root, dir string, limit int, changed *Changed) (*spansWriter, error) {
+func newSpansWriter(root, dir string, size sizes, changed *Changed) (*spansWriter, error) {
 	enc, err := newEncoder(nil)
 	if err != nil {
 		return nil, err
 	}
-	w := &spansWriter{root: root, dir: dir, limit: limit, byID: newSorter(dir, "span-ids", spanIDKey, limit),
+	w := &spansWriter{root: root, dir: dir, size: size, byID: newSorter(dir, "span-ids", spanIDKey, size.memory),
 		groups: map[string]uint32{}, parts: map[string]uint32{}, changed: changed, enc: enc,
 		scratch: ptrace.NewTraces()}
 	w.span = w.scratch.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
@@ -152,7 +152,7 @@ func (w *spansWriter) addSpan(group uint32, s ptrace.Span) error {
 
 // write drops duplicates, writes the trace ids, and then the spans in order.
 func (w *spansWriter) write() (err error) {
-	byTime := newSorter(w.dir, "span-times", spanTimeKey, w.limit)
+	byTime := newSorter(w.dir, "span-times", spanTimeKey, w.size.memory)
 	if err := w.dedupe(byTime); err != nil {
 		return err
 	}
@@ -320,7 +320,7 @@ func (w *spansWriter) emit(b *messageBuilder) error {
 	}
 	w.last = b.last
 	b.reset()
-	if w.out.n >= tracesFileSize {
+	if w.out.n >= w.size.messages {
 		return w.cut()
 	}
 	return nil

@@ -54,10 +54,17 @@ type Writer struct {
 
 // Create begins a recording that will be the directory dir. It must not exist; its parent is made.
 func Create(dir string, o Options) (*Writer, error) {
-	return create(dir, o, sortMemory)
+	return create(dir, o, sizes{sortMemory, logsFileSize, tracesFileSize})
 }
 
-func create(dir string, o Options, memory int) (*Writer, error) {
+// sizes are what tests make smaller, in bytes.
+type sizes struct {
+	memory   int   // of each sorter
+	logs     int64 // of a log file before compression
+	messages int64 // of a span file
+}
+
+func create(dir string, o Options, size sizes) (*Writer, error) {
 	dir = filepath.Clean(dir)
 	if _, err := os.Lstat(dir); err == nil {
 		return nil, fmt.Errorf("%s exists already: choose another name or remove it", dir)
@@ -89,9 +96,9 @@ func create(dir string, o Options, memory int) (*Writer, error) {
 		return nil, err
 	}
 	w.metrics = &metricsWriter{root: partial, changed: &w.metricsChanged}
-	w.exemplars = &exemplarsWriter{sort: newSorter(tmp, "exemplars", 8, memory)}
-	w.logs = &logsWriter{root: partial, sort: newSorter(tmp, "logs", 8, memory), changed: &w.logsChanged}
-	w.spans, err = newSpansWriter(partial, tmp, memory, &w.spansChanged)
+	w.exemplars = &exemplarsWriter{sort: newSorter(tmp, "exemplars", 8, size.memory)}
+	w.logs = &logsWriter{root: partial, sort: newSorter(tmp, "logs", 8, size.memory), fileSize: size.logs, changed: &w.logsChanged}
+	w.spans, err = newSpansWriter(partial, tmp, size, &w.spansChanged)
 	if err != nil {
 		w.Abort()
 		return nil, err
