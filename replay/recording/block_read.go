@@ -89,6 +89,8 @@ func parseBlockMeta(raw []byte) (blockMeta, error) {
 		return blockMeta{}, errors.New("no ulid")
 	case m.MinTime >= m.MaxTime || m.MinTime < 0 || m.MaxTime > maxSampleTime+1:
 		return blockMeta{}, fmt.Errorf("times from %d to %d ms are impossible", m.MinTime, m.MaxTime)
+	case m.MaxTime-m.MinTime > blockWindow: // what bounds a reader's memory
+		return blockMeta{}, errors.New("the block is longer than two hours: bring it in with firedrill import tsdb")
 	}
 	return m, nil
 }

@@ -174,7 +174,7 @@ func (w *Writer) Spans(td ptrace.Traces) error {
 	return w.spans.add(td)
 }
 
-// Abort removes everything that was written. After Close it does nothing.
+// Abort removes everything that was written. After Close it does nothing. No other method may be under way.
 func (w *Writer) Abort() {
 	if w.partial != "" {
 		os.RemoveAll(w.partial)
