@@ -82,7 +82,7 @@ func TestLineNoIDs(t *testing.T) {
 	for _, s := range []string{
 		"md5 $A", "$A", "etag=\"$A\"", "request_id=$A", "x$A", "${A}0", "trace_id=${A}00",
 		"span $A", // 32 digits are no span id
-		"$a", "id=$a", "order_id=$a", "lifespan=$a", "tracer=$a", "$a-$b", "$a:$b", "$b-$a-2", "$A,$a", "[$A,$a]", "$A-$a-x", "$A-${a}0",
+		"$a", "id=$a", "order_id=$a", "lifespan=$a", "tracer=$a", "$a-$b", "$a:$b", "$b-$a-2", "$A,$a", "[$A,$a]", "x,$A,$a y", "$A-$a-x", "$A-${a}0",
 		"00-$A-0123", "$A:$a", "trace_id=e33831ed-b58d-4dee-8cdf-b9a4301a7eba", "span_id=${a}1", "1-5759e988-bd862e3fe1be46a994272793",
 		"trace_id=00000000000000000000000000000000 span_id=0000000000000000",
 	} {

@@ -41,9 +41,10 @@ func move(ts pcommon.Timestamp, shift time.Duration) pcommon.Timestamp {
 	return pcommon.Timestamp(int64(ts) + int64(shift))
 }
 
-// Attributes rebases the values of m in place, also within slices and maps: strings by Named; whole and floating numbers where they count seconds, milliseconds, microseconds or
-// nanoseconds since the epoch within a day of recorded. Bytes and names are left alone. A span's resource is
-// shared with others: copy it and give the copy's attributes.
+// Attributes rebases the values of m in place, also within slices and maps: strings by Named; whole and
+// floating numbers where they count seconds, milliseconds, microseconds or nanoseconds since the epoch
+// within a day of recorded. Bytes and names are left alone. A span's resource is shared with others: copy
+// it and give the copy's attributes.
 func (t *Text) Attributes(m pcommon.Map, recorded int64, shift time.Duration) {
 	for name, v := range m.All() {
 		t.value(name, v, recorded, shift)
