@@ -1,18 +1,35 @@
-package cli_test
+package cli
 
 import (
 	"flag"
+	"log"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"firedrill/internal/cli"
+	"firedrill/internal/stack/stacktest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden parts of testdata/*.txtar and of docs/cli.md")
 
+// cache is the cache folder of the tests in this process, so that first-light is made once.
+var cache string
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"firedrill": cli.Main})
+	testscript.Main(withCache{m}, map[string]func(){"firedrill": Main})
+}
+
+// withCache runs the tests with a cache and, for those that ask, a shared stack.
+type withCache struct{ m *testing.M }
+
+func (w withCache) Run() int {
+	var err error
+	if cache, err = os.MkdirTemp("", "firedrill-cli-"); err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(cache)
+	return stacktest.Run(w.m)
 }
 
 // TestScripts runs each command as a user would; one script a subject.

@@ -108,9 +108,10 @@ func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready re
 			s.printer.event(ready)
 		case replay.PhaseLive:
 			live = time.Now()
-			left := s.replay.Status().Left
-			if pl.box > 0 {
-				left = pl.box
+			st := s.replay.Status()
+			left := st.Left
+			if pl.box > 0 { // which the recording need not fill
+				left = max(pl.box-st.Live, 0)
 			}
 			s.printer.event(liveEvent{Event: "live", Left: left.Seconds()})
 		}
@@ -144,7 +145,7 @@ func (s *session) stay(ctx context.Context, in *interrupts, pl plan, live time.T
 	switch {
 	case pl.box > 0:
 		timeUp = time.After(time.Until(live.Add(pl.box)))
-	case pl.lead > 0: // something was live, and it is over
+	case pl.live: // and it is over
 		return reason
 	}
 	select {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -72,6 +73,10 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 	if err != nil {
 		return err
 	}
+	if resume {
+		pl.page, _ = s.replay.Timeline().Page()
+		pl.history, pl.speed = pl.page.Sub(time.Unix(0, o.Resume.From)), s.replay.Status().Speed
+	}
 	ctx, in := a.catch(ctx)
 	defer in.stop()
 	p.event(loadingEvent{Event: "loading", Session: o.Session, Page: pl.page, History: pl.history.Seconds(), items: pl.items})
@@ -130,6 +135,7 @@ func (a *app) replayOptions(m recording.Manifest, resume bool) (replay.Options, 
 	}
 	if resume {
 		o.Resume = checkpoint
+		pl.box = checkpoint.Box
 	}
 	return o, pl, nil
 }

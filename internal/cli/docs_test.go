@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -30,7 +29,7 @@ func TestDocs(t *testing.T) {
 		want = want[:i+len(begin)] + part + want[j:]
 	}
 	if d := cmp.Diff(want, text); d != "" {
-		if !flag.Lookup("update").Value.(flag.Getter).Get().(bool) {
+		if !*update {
 			t.Fatalf("%s is not what the program says (-want +got); go test ./internal/cli -update writes it:\n%s", docsFile, d)
 		}
 		if err := os.WriteFile(docsFile, []byte(want), 0o644); err != nil {
