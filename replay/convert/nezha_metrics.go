@@ -81,7 +81,7 @@ const edgeMetric = "service_edge_request_duration_seconds"
 
 var nezhaFamilies = map[string]replay.Family{
 	"container_cpu_usage_cores":                   {Type: "gauge", Unit: "cores", Help: "CPU time used per second, in cores."},
-	"container_cpu_utilization_ratio":             {Type: "gauge", Unit: "ratio", Help: "CPU usage over what the collector took for the limit, which the source does not state; it may exceed 1."},
+	"container_cpu_utilization_ratio":             {Type: "gauge", Unit: "ratio", Help: "CPU usage over the CPU limit, as recorded; it may exceed 1."},
 	"container_memory_usage_bytes":                {Type: "gauge", Unit: "bytes", Help: "Memory in use."},
 	"container_memory_utilization_ratio":          {Type: "gauge", Unit: "ratio", Help: "Memory usage over the memory limit."},
 	"container_syscalls":                          {Type: "gauge", Help: "Read or write system calls in the collector's window, whose length the source does not state."},

@@ -149,9 +149,6 @@ func (h *head) walRecord(dec *record.Decoder, rec []byte) (err error) {
 		if !h.first {
 			return nil
 		}
-		if err := plausibleSeries(rec); err != nil {
-			return err
-		}
 		series, err := dec.Series(rec, nil)
 		if err != nil {
 			return err
@@ -209,9 +206,6 @@ func (h *head) walRecord(dec *record.Decoder, rec []byte) (err error) {
 	case record.Metadata:
 		if !h.first {
 			return nil
-		}
-		if err := plausibleMetadata(rec); err != nil {
-			return err
 		}
 		metas, err := dec.Metadata(rec, nil)
 		if err != nil {

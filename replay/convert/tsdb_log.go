@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/tsdb/encoding"
 	"github.com/prometheus/prometheus/tsdb/record"
 	"github.com/prometheus/prometheus/tsdb/wlog"
 )
@@ -92,6 +91,9 @@ func (l *log) read(ctx context.Context, sr wlog.SegmentRange, mayTear int, do fu
 		if len(r.Record()) == 0 && r.Segment() == mayTear && r.Offset() > l.lastSize {
 			return true, nil
 		}
+		if len(r.Record()) == 0 {
+			return false, fmt.Errorf("%s: before offset %d: empty record", wlog.SegmentName(sr.Dir, r.Segment()), r.Offset())
+		}
 		if err := decode(&dec, r.Record(), do); err != nil {
 			return false, fmt.Errorf("%s: before offset %d: %w", wlog.SegmentName(sr.Dir, r.Segment()), r.Offset(), err)
 		}
@@ -113,40 +115,8 @@ func (l *log) read(ctx context.Context, sr wlog.SegmentRange, mayTear int, do fu
 
 func decode(dec *record.Decoder, rec []byte, do func(*record.Decoder, []byte) error) (err error) {
 	defer guard(&err)
+	if err := plausible(record.Type(rec[0]), rec); err != nil {
+		return err
+	}
 	return do(dec, rec)
-}
-
-// plausibleSeries refuses a record whose counts exceed its bytes: the decoder would loop over them.
-func plausibleSeries(rec []byte) error {
-	d := encoding.Decbuf{B: rec}
-	d.Byte()
-	for len(d.B) > 0 && d.Err() == nil {
-		d.Be64()
-		n := d.Uvarint()
-		if n < 0 || n > len(d.B)/2 {
-			return fmt.Errorf("series with %d labels in %d bytes", n, len(d.B))
-		}
-		for range 2 * n {
-			d.UvarintBytes()
-		}
-	}
-	return d.Err()
-}
-
-// plausibleMetadata is plausibleSeries for metadata.
-func plausibleMetadata(rec []byte) error {
-	d := encoding.Decbuf{B: rec}
-	d.Byte()
-	for len(d.B) > 0 && d.Err() == nil {
-		d.Uvarint64()
-		d.Byte()
-		n := d.Uvarint()
-		if n < 0 || n > len(d.B)/2 {
-			return fmt.Errorf("metadata with %d fields in %d bytes", n, len(d.B))
-		}
-		for range 2 * n {
-			d.UvarintBytes()
-		}
-	}
-	return d.Err()
 }

@@ -322,3 +322,71 @@ func TestTSDBRecorded(t *testing.T) {
 		t.Errorf("compared %d samples, want 3159", n)
 	}
 }
+
+// TestTSDBRecordKinds writes samples in every encoding that a WAL may have.
+func TestTSDBRecordKinds(t *testing.T) {
+	custom := &histogram.Histogram{Schema: histogram.CustomBucketsSchema, Count: 3, Sum: 4, CustomValues: []float64{1, 2},
+		PositiveSpans: []histogram.Span{{Offset: 0, Length: 2}}, PositiveBuckets: []int64{1, 1}}
+	negative := hist.Copy()
+	negative.NegativeSpans, negative.NegativeBuckets, negative.Count = []histogram.Span{{Offset: 1, Length: 1}}, []int64{2}, 5
+	for _, st := range []bool{false, true} {
+		e := record.Encoder{EnableSTStorage: st}
+		var ih []record.RefHistogramSample
+		var fh []record.RefFloatHistogramSample
+		for i, h := range []*histogram.Histogram{hist, negative, custom} {
+			at := start + int64(10*i)
+			ih = append(ih, record.RefHistogramSample{Ref: 1, ST: start - int64(i/2), T: at, H: h})
+			fh = append(fh, record.RefFloatHistogramSample{Ref: 2, ST: start - int64(i/2), T: at, FH: h.ToFloat(nil)})
+		}
+		recs := [][]byte{
+			e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(labels.MetricName, "h")}, {Ref: 2, Labels: labels.FromStrings(labels.MetricName, "f")},
+				{Ref: 3, Labels: labels.FromStrings(labels.MetricName, "v")}}, nil),
+			e.Samples([]record.RefSample{{Ref: 3, ST: start - 5, T: start, V: 1}, {Ref: 3, T: start + 10, V: 2}}, nil),
+		}
+		rec, others := e.HistogramSamples(ih, nil)
+		recs = append(recs, rec)
+		if len(others) > 0 {
+			recs = append(recs, e.CustomBucketsHistogramSamples(others, nil))
+		}
+		rec, fothers := e.FloatHistogramSamples(fh, nil)
+		recs = append(recs, rec)
+		if len(fothers) > 0 {
+			recs = append(recs, e.CustomBucketsFloatHistogramSamples(fothers, nil))
+		}
+		dir := t.TempDir()
+		writeLog(t, filepath.Join(dir, "wal"), recs...)
+		m, s := importTSDB(t, dir)
+		if m.samples() != 8 || len(s.Skipped) != 0 {
+			t.Fatalf("start times %t: %d samples, skipped %v, want 8 and none", st, m.samples(), s.Skipped)
+		}
+		for i, h := range []*histogram.Histogram{hist, negative, custom} {
+			if got := m.series[`{__name__="h"}`][i].h; !got.Equals(h) {
+				t.Errorf("start times %t: histogram %d is %v, want %v", st, i, got, h)
+			}
+			if got := m.series[`{__name__="f"}`][i].fh; !got.Equals(h.ToFloat(nil)) {
+				t.Errorf("start times %t: float histogram %d is %v, want %v", st, i, got, h)
+			}
+		}
+	}
+}
+
+// TestTSDBImplausible checks that counts beyond the record's bytes end the import at once.
+func TestTSDBImplausible(t *testing.T) {
+	var e record.Encoder
+	series := e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(labels.MetricName, "a")}}, nil)
+	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
+	sixteen := make([]byte, 16)
+	for name, rec := range map[string][]byte{
+		"labels in":  slices.Concat([]byte{byte(record.Series)}, sixteen[:8], huge),
+		"fields in":  slices.Concat([]byte{byte(record.Metadata), 1, 1}, huge),
+		"spans in":   slices.Concat([]byte{byte(record.HistogramSamples)}, sixteen, []byte{0, 0, 0, 0}, sixteen[:8], []byte{0, 0}, sixteen[:8], huge),
+		"buckets in": slices.Concat([]byte{byte(record.HistogramSamples)}, sixteen, []byte{0, 0, 0, 0}, sixteen[:8], []byte{0, 0}, sixteen[:8], []byte{0, 0}, huge),
+	} {
+		dir := t.TempDir()
+		writeLog(t, filepath.Join(dir, "wal"), series, rec)
+		_, err := convert.Convert(t.Context(), "tsdb", []string{dir}, newMemory(), convert.Options{})
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "wal/00000000: before offset ") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
