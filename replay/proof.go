@@ -51,7 +51,7 @@ func (r *Replay) prove(ctx context.Context) (*Proof, error) {
 	proof := &Proof{}
 	for _, p := range r.pipes {
 		t := p.totals()
-		stored, err := r.storedOf(ctx, p)
+		stored, err := r.readBack(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("read back %s for the proof: %w", p.name(), err)
 		}
@@ -65,6 +65,21 @@ func (r *Replay) prove(ctx context.Context) (*Proof, error) {
 		proof.Signals = append(proof.Signals, row)
 	}
 	return proof, nil
+}
+
+// readBack asks a back end what it holds, and waits for one that is just starting again.
+func (r *Replay) readBack(ctx context.Context, p runner) (Stored, error) {
+	retry := retry{log: r.log.With("signal", p.name(), "for", "proof")}
+	for {
+		stored, err := r.storedOf(ctx, p)
+		var pe *PushError
+		if err == nil || !errors.As(err, &pe) || !pe.Retryable {
+			return stored, err
+		}
+		if err := retry.wait(ctx, pe, r.opts.Drain); err != nil {
+			return Stored{}, err
+		}
+	}
 }
 
 func (r *Replay) storedOf(ctx context.Context, p runner) (Stored, error) {

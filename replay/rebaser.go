@@ -75,7 +75,7 @@ func (b *rebaser) sample(s *Sample, m mapping) {
 func (b *rebaser) exemplarLabels(l labels.Labels) labels.Labels {
 	lb := labels.NewBuilder(l)
 	l.Range(func(l labels.Label) {
-		if isID(l.Name) {
+		if rebase.IDName(l.Name) {
 			lb.Set(l.Name, b.text.ID(l.Value))
 		}
 	})
@@ -86,11 +86,8 @@ func (b *rebaser) record(r *Record, m mapping) {
 	shift := time.Duration(m.wall(r.T) - r.T)
 	r.Line = b.text.Line(r.Line, r.T, shift)
 	for i := range r.Metadata {
-		if md := &r.Metadata[i]; isID(md.Name) {
-			md.Value = b.text.ID(md.Value)
-		} else {
-			md.Value = b.text.Attr(md.Value, r.T, shift)
-		}
+		md := &r.Metadata[i]
+		md.Value = b.text.Named(md.Name, md.Value, r.T, shift)
 	}
 	r.T += int64(shift)
 }
@@ -123,23 +120,6 @@ func (b *rebaser) prepareSpans(round []Span, m mapping) {
 		}
 		s.Resource = r
 	}
-}
-
-// isID tells names of attributes and labels whose whole value is a trace or span id: trace_id,
-// traceID, span_id, parentSpanId and the like.
-func isID(name string) bool { return endsWith(name, "traceid") || endsWith(name, "spanid") }
-
-// endsWith tells whether name ends with the lower-case suffix, its case and separators left out.
-func endsWith(name, suffix string) bool {
-	i := len(name)
-	for j := len(suffix) - 1; j >= 0; j-- {
-		for i--; i >= 0 && (name[i] == '_' || name[i] == '-' || name[i] == '.'); i-- {
-		}
-		if i < 0 || name[i]|0x20 != suffix[j] {
-			return false
-		}
-	}
-	return true
 }
 
 // floorMs returns whole milliseconds, rounded down, so that a stamp never lies ahead of its due time.

@@ -189,14 +189,14 @@ func (f *fakeLoki) queryRange(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"resultType": "streams", "result": list}})
 }
 
-var countQuery = regexp.MustCompile(`^sum\(count_over_time\((\{.*\})\[(\d+)ns\]\)\)$`)
+var countQuery = regexp.MustCompile(`^sum\(count_over_time\((\{.*\})\[(\d+)ms\]\)\)$`)
 
 func (f *fakeLoki) query(w http.ResponseWriter, r *http.Request) error {
 	m := countQuery.FindStringSubmatch(r.FormValue("query"))
 	if m == nil {
 		return fmt.Errorf("unknown query %s", r.FormValue("query"))
 	}
-	window, err := strconv.ParseInt(m[2], 10, 64)
+	ms, err := strconv.ParseInt(m[2], 10, 64)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (f *fakeLoki) query(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := f.found(m[1], func(t int64) bool { return until-window < t && t <= until })
+	found, err := f.found(m[1], func(t int64) bool { return until-ms*1e6 < t && t <= until })
 	if err != nil {
 		return err
 	}

@@ -145,9 +145,9 @@ func TestReadBackAsksForManyStreamsAtOnce(t *testing.T) {
 	if err != nil || stored.Items != 1000 || fake.queries != 2 {
 		t.Errorf("Stored = %+v, %v after %d queries, want 1000 after 2", stored, err, fake.queries)
 	}
-	// The range is inclusive at both ends.
-	if stored, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 19)); err != nil || stored.Items != 10 {
-		t.Errorf("Stored of ten instants = %+v, %v, want 10", stored, err)
+	// The end is inclusive to the nanosecond; the start is widened to a whole millisecond.
+	if stored, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 19)); err != nil || stored.Items != 20 {
+		t.Errorf("Stored up to the 20th instant = %+v, %v, want 20", stored, err)
 	}
 	if _, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 9)); err == nil {
 		t.Error("Stored of a range that ends before its start: no error")

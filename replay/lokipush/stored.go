@@ -24,7 +24,8 @@ const (
 )
 
 // Stored implements replay.Counter: it counts the lines of all streams of the tenant, whoever pushed
-// them, in [from, to].
+// them, in [from, to]. LogQL's ranges are whole milliseconds, so up to one millisecond before from
+// counts too.
 func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, error) {
 	if to.Before(from) {
 		return replay.Stored{}, fmt.Errorf("count lines: range ends at %s, before its start %s", to, from)
@@ -38,11 +39,11 @@ func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, e
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)
 	// count_over_time covers (t-range, t]: windows that touch count each nanosecond once.
-	for after := from.UnixNano() - 1; after < to.UnixNano(); after = min(after+int64(window), to.UnixNano()) {
-		until := min(after+int64(window), to.UnixNano())
+	for until := to.UnixNano(); until >= from.UnixNano(); until -= int64(window) {
+		length := min(window, (time.Duration(until-from.UnixNano())/time.Millisecond+1)*time.Millisecond)
 		for _, selector := range selectors {
 			g.Go(func() error {
-				n, err := s.count(ctx, selector, after, until)
+				n, err := s.count(ctx, selector, until, length)
 				total.Add(n)
 				return err
 			})
@@ -54,10 +55,11 @@ func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, e
 	return replay.Stored{Items: total.Load()}, nil
 }
 
-// count counts the lines in (after, until], in nanoseconds since the epoch.
-func (s *Sink) count(ctx context.Context, selector string, after, until int64) (int64, error) {
+// count counts the lines of the length, whole milliseconds, that ends at until, in nanoseconds since the
+// epoch and inclusive.
+func (s *Sink) count(ctx context.Context, selector string, until int64, length time.Duration) (int64, error) {
 	return get(ctx, s, "/loki/api/v1/query", url.Values{
-		"query": {fmt.Sprintf("sum(count_over_time(%s[%dns]))", selector, until-after)},
+		"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", selector, length.Milliseconds())},
 		"time":  {nanos(until)},
 	}, parseCount)
 }
