@@ -46,8 +46,13 @@ func TestKill9(t *testing.T) {
 	// What is flushed is both in the store and, after a kill, in the replayed log.
 	post(t, u.Loki+"/flush", nil, 204, map[string]string{"X-Scope-OrgID": "kill"})
 
-	for _, name := range stack.Names {
+	for i, name := range stack.Names {
 		before := s.PID(name)
+		// The last word before the kill: acknowledged, and not a moment to store it later.
+		last := now.Add(-30*time.Minute + time.Duration(i)*time.Second)
+		pushSample(t, u, "last_word_"+name, last, 1)
+		pushLine(t, u, "last-"+name, last, "last word")
+		pushSpan(t, u, uint64(200+i), "last word", last)
 		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -56,6 +61,15 @@ func TestKill9(t *testing.T) {
 			t.Fatalf("after kill -9 of %s: %v", name, err)
 		}
 		cancel()
+		if got := samples(t, u, "last_word_"+name, last); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("samples pushed just before kill -9 of %s = %q, want one", name, got)
+		}
+		if got := lines(t, u, "last-"+name, last); !slices.Equal(got, []string{"last word"}) {
+			t.Errorf("lines pushed just before kill -9 of %s = %q, want one", name, got)
+		}
+		if got := spans(t, u, uint64(200+i)); !slices.Equal(got, []string{"last word"}) {
+			t.Errorf("spans pushed just before kill -9 of %s = %q, want one", name, got)
+		}
 		if after := s.PID(name); after == before || after == 0 {
 			t.Errorf("pid of %s after kill -9 = %d, before %d", name, after, before)
 		}
@@ -113,6 +127,11 @@ func TestParentKilled(t *testing.T) {
 			t.Fatalf("parent says %q", sc.Text())
 		}
 		pids = append(pids, pid)
+		t.Cleanup(func() { // a failed test must not leave what it looks for
+			if running(pid) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		})
 	}
 	if len(pids) != len(stack.Names) {
 		t.Fatalf("parent started %v, want %d processes", pids, len(stack.Names))

@@ -42,7 +42,7 @@ func probePrometheus(base string) func(context.Context) error {
 }
 
 // probeLoki asks for readiness, which Loki answers once it takes pushes, and runs a query that
-// passes through front end, scheduler, querier and ingester.
+// passes through front end, querier and ingester.
 func probeLoki(base string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, probeWithin)
