@@ -104,6 +104,15 @@ func (r *roundTripper) CloseIdleConnections() { r.next.CloseIdleConnections() }
 // Refused is 0: only the sink knows how many items it sent. The header is nil when there was no
 // answer. The body is free to be used again when Send has returned.
 func Send(ctx context.Context, client *http.Client, target string, header http.Header, body []byte) (http.Header, error) {
+	// A transport may read the body even after it has answered, until it closes it. The last thing
+	// is to wait for that, after closing the answer, which makes the transport give up writing.
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	if client.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, client.Timeout)
+		defer cancel()
+	}
 	var written atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { written.Store(true) },
@@ -115,10 +124,6 @@ func Send(ctx context.Context, client *http.Client, target string, header http.H
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	// A transport may read the body even after Do has returned, until it closes it. The last thing
-	// is to wait for that, after closing the answer, which makes the transport give up writing.
-	var reading sync.WaitGroup
-	defer reading.Wait()
 	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) {
 		reading.Add(1)
@@ -126,7 +131,12 @@ func Send(ctx context.Context, client *http.Client, target string, header http.H
 	}
 	req.Body, _ = req.GetBody()
 
-	resp, err := client.Do(req)
+	// Not client.Do: before it asks whether to follow a redirect it takes a body that it never closes.
+	transport := client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return nil, Lost(req, err, written.Load())
 	}

@@ -139,7 +139,7 @@ func (s *Sink) storedExemplars(ctx context.Context, from, to int64) (int64, erro
 // countExemplars reads {"status":..., "data":[{"seriesLabels":..., "exemplars":[...]}, ...]}.
 func countExemplars(d *json.Decoder) (int64, error) {
 	var n int64
-	if _, err := d.Token(); err != nil { // {
+	if err := expect(d, '{'); err != nil {
 		return 0, err
 	}
 	for d.More() {
@@ -154,12 +154,8 @@ func countExemplars(d *json.Decoder) (int64, error) {
 			}
 			continue
 		}
-		open, err := d.Token()
-		if err != nil {
+		if err := expect(d, '['); err != nil {
 			return 0, err
-		}
-		if open == nil { // null: nothing found
-			continue
 		}
 		for d.More() {
 			var series struct{ Exemplars []struct{} }
@@ -168,12 +164,20 @@ func countExemplars(d *json.Decoder) (int64, error) {
 			}
 			n += int64(len(series.Exemplars))
 		}
-		if _, err := d.Token(); err != nil { // ]
+		if err := expect(d, ']'); err != nil {
 			return 0, err
 		}
 	}
-	_, err := d.Token() // }: an answer that was cut off ends before
-	return n, err
+	return n, expect(d, '}') // an answer that was cut off ends before
+}
+
+// expect reads one delimiter.
+func expect(d *json.Decoder, want json.Delim) error {
+	got, err := d.Token()
+	if err == nil && got != want {
+		err = fmt.Errorf("found %v at byte %d, expected %v", got, d.InputOffset(), want)
+	}
+	return err
 }
 
 // selector selects the sink's series in PromQL.
