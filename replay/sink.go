@@ -67,7 +67,7 @@ type Stored struct {
 	Exemplars    int64
 }
 
-// Counter reads back what a back end holds, for the proof. The range is [from, to] in wall time.
+// Counter reads back what a back end holds, for the proof. The range is [from, to) in wall time.
 type Counter interface {
 	Stored(ctx context.Context, from, to time.Time) (Stored, error)
 }
