@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"firedrill/replay"
 )
 
@@ -77,16 +79,30 @@ func countRefused(words string, streams []streamPart, n int) int {
 	return max(count, 1)
 }
 
-// linesOf counts the lines of the streams that a message names.
+// linesOf counts the lines of the stream that a message names. Loki may have added service_name to
+// its labels, so it is the stream with the most labels of which all are there.
 func linesOf(message string, streams []streamPart) int {
-	n := 0
+	n, most := 0, -1
 	for i := range streams {
-		noLabels := streams[i].labels == "{}" && strings.HasPrefix(message, "error at least one label pair")
-		if noLabels || strings.Contains(message, streams[i].labels) {
-			n += streams[i].lines
+		size := streams[i].stream.Labels.Len()
+		if size < most || !names(message, streams[i].stream.Labels) {
+			continue
 		}
+		if size > most {
+			n, most = 0, size
+		}
+		n += streams[i].lines
 	}
 	return n
+}
+
+// names tells whether a message holds all of the labels.
+func names(message string, ls labels.Labels) bool {
+	all := true
+	ls.Range(func(l labels.Label) {
+		all = all && strings.Contains(message, l.Name+"="+strconv.Quote(l.Value))
+	})
+	return all
 }
 
 func addCapped(count int, digits string, limit int) int {

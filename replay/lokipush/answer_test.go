@@ -4,14 +4,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"firedrill/replay"
 )
 
 func TestCountRefused(t *testing.T) {
 	streams := []streamPart{
-		{labels: `{app="a"}`, lines: 10},
-		{labels: `{app="b", pod="x"}`, lines: 20},
-		{labels: `{}`, lines: 5},
+		makePart(10, "app", "a"),
+		makePart(20, "app", "b", "pod", "x"),
+		makePart(5),
 	}
 	const tooLong = `max entry size '5' bytes exceeded for stream '{app="a", service_name="a"}' while adding an entry with length '9' bytes`
 	const tooOld = `entry for stream '{app="a"}' has timestamp too old: 2026-11-22T11:00:00Z, oldest acceptable timestamp is: 2026-11-22T12:00:00Z`
@@ -25,7 +27,7 @@ func TestCountRefused(t *testing.T) {
 		{"several kinds", "3 errors like: " + tooLong + "; 2 errors like: " + tooOld + "; 1 errors like: " + tooNew, 6},
 		{"metadata", `2 errors like: stream '{app="a"}' has structured metadata too large: '9' bytes, limit: '1' bytes. Please see ` +
 			"`limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it", 2},
-		{"a stream", `stream '{app="b", pod="x"}' has label value too long: 'x'`, 20},
+		{"a stream", `stream '{app="b", pod="x", service_name="b"}' has label value too long: 'x'`, 20},
 		{"a stream and lines", `1 errors like: error parsing labels '{app="a"}' with error: x; 4 errors like: ` + tooNew, 14},
 		{"no labels", "error at least one label pair is required per stream", 5},
 		{"too many names", `entry for stream '{app="b", pod="x"}' has 40 label names; limit 15`, 20},
@@ -41,6 +43,10 @@ func TestCountRefused(t *testing.T) {
 			t.Errorf("%s: %d refused, want %d", tt.name, got, tt.want)
 		}
 	}
+}
+
+func makePart(lines int, ls ...string) streamPart {
+	return streamPart{stream: &replay.Stream{Labels: labels.FromStrings(ls...)}, lines: lines}
 }
 
 func TestJudge(t *testing.T) {
@@ -69,7 +75,7 @@ func FuzzCountRefused(f *testing.F) {
 	f.Add(`3 errors like: max entry size '5'; 2 errors like: error parsing labels '{app="a"}'`)
 	f.Add(`9223372036854775807 errors like: max entry size '; 9223372036854775807 errors like: max entry size '`)
 	f.Fuzz(func(t *testing.T, words string) {
-		streams := []streamPart{{labels: `{app="a"}`, lines: 7}, {labels: "{}", lines: 3}}
+		streams := []streamPart{makePart(7, "app", "a"), makePart(3)}
 		if got := countRefused(words, streams, 10); got < 1 || got > 10 {
 			t.Errorf("countRefused(%q) = %d, want 1 to 10", words, got)
 		}

@@ -1,10 +1,13 @@
 package lokipush_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -55,7 +58,8 @@ func loki(tb testing.TB) endpoint.Config {
 	return endpoint.Config{URL: stacktest.Shared(tb).URLs().Loki}
 }
 
-// load returns all lines of a tenant with the service_name label, in the order of its streams.
+// load returns all lines of a tenant with the service_name label, in the order of its streams. Lines of
+// one stream and time are put in the order in which they were pushed: Loki returns them in any order.
 func load(tb testing.TB, at endpoint.Config, session string, pushed []replay.Record) []replay.Record {
 	tb.Helper()
 	from, to := pushed[0].T, pushed[0].T
@@ -109,6 +113,13 @@ func load(tb testing.TB, at endpoint.Config, session string, pushed []replay.Rec
 			records = append(records, record)
 		}
 	}
+	order := map[string]int{}
+	for i, r := range pushed {
+		order[fmt.Sprint(r.T, string(r.Line))] = i
+	}
+	slices.SortStableFunc(records, func(a, b replay.Record) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), order[fmt.Sprint(a.T, string(a.Line))]-order[fmt.Sprint(b.T, string(b.Line))])
+	})
 	return records
 }
 

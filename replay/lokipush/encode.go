@@ -36,8 +36,9 @@ type encoder struct {
 
 // streamPart is what one stream adds to the request; its records form a list through entryPart.next.
 type streamPart struct {
-	labels      string
-	size        int // bytes of the StreamAdapter
+	stream      *replay.Stream
+	labels      string // as Loki takes them
+	size        int    // bytes of the StreamAdapter
 	lines       int
 	first, last int32
 }
@@ -52,6 +53,7 @@ func newEncoder() *encoder { return &encoder{slots: map[*replay.Stream]int32{}} 
 // release forgets the streams, so that a pooled encoder keeps no source alive.
 func (e *encoder) release() {
 	clear(e.slots)
+	clear(e.streams)
 	e.streams = e.streams[:0]
 	e.entries = e.entries[:0]
 }
@@ -83,7 +85,7 @@ func (e *encoder) gather(items []replay.Record, labels *labelCache, maxBytes, ma
 				}
 				n = int32(len(e.streams))
 				e.slots[r.Stream] = n
-				e.streams = append(e.streams, streamPart{labels: text, size: own, first: -1, last: -1})
+				e.streams = append(e.streams, streamPart{stream: r.Stream, labels: text, size: own, first: -1, last: -1})
 				total += own + fieldOverhead(maxBytes)
 			}
 			last, number = r.Stream, n

@@ -229,6 +229,10 @@ func selector(group []*wantedStream, known []string) string {
 		}
 		parts = append(parts, matcherName(name)+"=~"+strconv.Quote(strings.Join(values, "|")))
 	}
+	if len(parts) == 0 {
+		// A selector needs something that is not empty, and Loki gives a stream without labels this one.
+		parts = append(parts, serviceName+`=~".+"`)
+	}
 	for _, name := range known {
 		if name != serviceName && !slices.Contains(group[0].names, name) {
 			parts = append(parts, matcherName(name)+`=""`)

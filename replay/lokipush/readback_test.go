@@ -98,7 +98,7 @@ func TestReadBackAcrossPages(t *testing.T) {
 
 		// Another process resumes: it knows nothing of the label names.
 		s := mustNew(t, lokipush.Options{Endpoint: at, Tenant: "t"})
-		from, to := time.Unix(0, records[0].T), time.Unix(0, records[len(records)-1].T)
+		from, to := time.Unix(0, records[0].T), time.Unix(0, records[len(records)-1].T+1)
 		stored, err := s.Stored(t.Context(), from, to)
 		if err != nil || stored != (replay.Stored{Items: int64(len(pushed))}) {
 			t.Errorf("seed %d: Stored = %+v, %v, want %d items", seed, stored, err, len(pushed))
@@ -141,13 +141,16 @@ func TestReadBackAsksForManyStreamsAtOnce(t *testing.T) {
 		t.Errorf("Missing = %d, %v after %d queries, want none after at most 25", len(missing), err, fake.queries)
 	}
 	fake.queries = 0
-	stored, err := s.Stored(t.Context(), time.Unix(0, 0), time.Unix(0, 999))
-	if err != nil || stored.Items != 1000 || fake.queries != 2 {
-		t.Errorf("Stored = %+v, %v after %d queries, want 1000 after 2", stored, err, fake.queries)
+	stored, err := s.Stored(t.Context(), time.Unix(0, 0), time.Unix(0, 1000))
+	if err != nil || stored.Items != 1000 || fake.queries != 3 {
+		t.Errorf("Stored = %+v, %v after %d queries, want 1000 after 3", stored, err, fake.queries)
 	}
-	// The end is inclusive to the nanosecond; the start is widened to a whole millisecond.
-	if stored, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 19)); err != nil || stored.Items != 20 {
-		t.Errorf("Stored up to the 20th instant = %+v, %v, want 20", stored, err)
+	// The range is half-open, to the nanosecond.
+	if stored, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 20)); err != nil || stored.Items != 10 {
+		t.Errorf("Stored of ten instants = %+v, %v, want 10", stored, err)
+	}
+	if stored, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 10)); err != nil || stored.Items != 0 {
+		t.Errorf("Stored of no time = %+v, %v, want 0", stored, err)
 	}
 	if _, err = s.Stored(t.Context(), time.Unix(0, 10), time.Unix(0, 9)); err == nil {
 		t.Error("Stored of a range that ends before its start: no error")

@@ -24,8 +24,7 @@ const (
 )
 
 // Stored implements replay.Counter: it counts the lines of all streams of the tenant, whoever pushed
-// them, in [from, to]. LogQL's ranges are whole milliseconds, so up to one millisecond before from
-// counts too.
+// them, in [from, to).
 func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, error) {
 	if to.Before(from) {
 		return replay.Stored{}, fmt.Errorf("count lines: range ends at %s, before its start %s", to, from)
@@ -35,16 +34,31 @@ func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, e
 		return replay.Stored{}, fmt.Errorf("count lines: %w", err)
 	}
 	selectors := disjoint(cover(sets))
+	first, last := from.UnixNano(), to.UnixNano()-1
 	var total atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)
-	// count_over_time covers (t-range, t]: windows that touch count each nanosecond once.
-	for until := to.UnixNano(); until >= from.UnixNano(); until -= int64(window) {
-		length := min(window, (time.Duration(until-from.UnixNano())/time.Millisecond+1)*time.Millisecond)
+	// count_over_time covers (t-range, t] with t in nanoseconds, but a range in whole milliseconds. So
+	// the windows touch, beginning from the end, and the earliest may begin too early.
+	until := last
+	for until >= first {
+		length := min(window, roundUp(time.Duration(until-first+1), time.Millisecond))
+		at := until
 		for _, selector := range selectors {
 			g.Go(func() error {
-				n, err := s.count(ctx, selector, until, length)
+				n, err := s.count(ctx, selector, at, length)
 				total.Add(n)
+				return err
+			})
+		}
+		until -= int64(length)
+	}
+	// What the earliest counts too much, in less than a millisecond, is listed.
+	if until+1 < first {
+		for _, selector := range selectors {
+			g.Go(func() error {
+				n, err := s.list(ctx, selector, until+1, first)
+				total.Add(-n)
 				return err
 			})
 		}
@@ -55,14 +69,41 @@ func (s *Sink) Stored(ctx context.Context, from, to time.Time) (replay.Stored, e
 	return replay.Stored{Items: total.Load()}, nil
 }
 
-// count counts the lines of the length, whole milliseconds, that ends at until, in nanoseconds since the
-// epoch and inclusive.
+// count counts the lines in (until-length, until], in nanoseconds since the epoch.
 func (s *Sink) count(ctx context.Context, selector string, until int64, length time.Duration) (int64, error) {
 	return get(ctx, s, "/loki/api/v1/query", url.Values{
 		"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", selector, length.Milliseconds())},
 		"time":  {nanos(until)},
 	}, parseCount)
 }
+
+// list counts the lines in [from, to), in nanoseconds since the epoch, by reading them.
+func (s *Sink) list(ctx context.Context, selector string, from, to int64) (int64, error) {
+	b := &batch{page: maxPage}
+	total := 0
+	for {
+		streams, last, whole, err := s.lines(ctx, b, selector, from, to)
+		if err != nil {
+			return 0, err
+		}
+		if !whole && last == from {
+			return 0, fmt.Errorf("more lines at the instant %d ns than Loki returns at once: begin the range elsewhere", from)
+		}
+		for _, fs := range streams {
+			for _, line := range fs.lines {
+				if whole || line.t < last {
+					total++
+				}
+			}
+		}
+		if whole {
+			return int64(total), nil
+		}
+		from = last
+	}
+}
+
+func roundUp(d, unit time.Duration) time.Duration { return (d + unit - 1) / unit * unit }
 
 // nameSets returns the sets of label names that streams of the range may have: those pushed by this
 // Sink, and those that Loki knows, since another process may have pushed before.

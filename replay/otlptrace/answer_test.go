@@ -312,3 +312,9 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// discardGRPC serves a receiver that accepts all requests without decoding them.
+func discardGRPC(tb testing.TB) string {
+	tb.Helper()
+	return strings.TrimPrefix(sinktest.GRPC(tb, &sinktest.Script{}, false).URL, "http://")
+}

@@ -1,0 +1,4 @@
+package lokipush
+
+// MakeRecords is makeRecords for tests from outside.
+var MakeRecords = makeRecords

@@ -1,0 +1,4 @@
+package otlptrace
+
+// MakeSpans is makeSpans for tests from outside.
+var MakeSpans = makeSpans
