@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -63,7 +64,11 @@ func (a *app) importPaths(ctx context.Context, format string, paths []string, ou
 	ctx, stop := a.untilSignal(ctx)
 	defer stop()
 	progress, done := a.importProgress()
-	stats, err := convert.Import(ctx, format, paths, out, convert.Options{Progress: progress, Log: a.log, CreatedBy: "firedrill " + readVersion().Version})
+	var log *slog.Logger
+	if a.log.Enabled(ctx, slog.LevelInfo) { // what it hears of is counted in the result anyway
+		log = a.log
+	}
+	stats, err := convert.Import(ctx, format, paths, out, convert.Options{Progress: progress, Log: log, CreatedBy: "firedrill " + readVersion().Version})
 	done()
 	if err != nil {
 		return a.readError(ctx, err)

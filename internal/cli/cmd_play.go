@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"firedrill/internal/stack"
-	"firedrill/replay"
 )
 
 func (a *app) playCommand() *cobra.Command {
@@ -100,21 +99,19 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 
 // playOut runs the session and stays until its time is up.
 func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready readyEvent) error {
-	var live time.Time // when the page came; zero before
-	s.onPhase = func(phase replay.Phase) {
-		switch phase {
-		case replay.PhaseReady:
-			ready.Page = s.replay.Status().Page
-			s.printer.event(ready)
-		case replay.PhaseLive:
-			live = time.Now()
-			st := s.replay.Status()
-			left := st.Left
-			if pl.box > 0 { // which the recording need not fill
-				left = max(pl.box-st.Live, 0)
-			}
-			s.printer.event(liveEvent{Event: "live", Left: left.Seconds()})
+	s.onReady = func() {
+		ready.Page = s.replay.Status().Page
+		s.printer.event(ready)
+	}
+	var live bool // set before run returns
+	s.onPage = func() {
+		live = true
+		st := s.replay.Status()
+		left := st.Left
+		if pl.box > 0 { // which the recording need not fill
+			left = max(pl.box-st.Live, 0)
 		}
+		s.printer.event(liveEvent{Event: "live", Left: left.Seconds()})
 	}
 	proof, err := s.run(ctx, in)
 	if err != nil {
@@ -124,19 +121,24 @@ func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready re
 		return err
 	}
 	s.printer.event(newProofEvent("session", proof))
-	if live.IsZero() { // a signal came before the page
+	if !live { // a signal came before the page
 		s.printer.event(endedEvent{Event: "ended", Reason: endedSignal})
 		return errors.Join(differences(proof), in.err(""))
 	}
-	reason := s.stay(ctx, in, pl, live)
-	s.printer.event(endedEvent{Event: "ended", Reason: reason, Live: time.Since(live).Seconds()})
+	page := s.replay.Status().Page
+	reason := s.stay(ctx, in, pl, page)
+	length := time.Since(page)
+	if reason == endedTimebox {
+		length = pl.box // the proof is not part of it
+	}
+	s.printer.event(endedEvent{Event: "ended", Reason: reason, Live: length.Seconds()})
 	return differences(proof)
 }
 
 // stay keeps the stack up when the recording is over before the player's time is: what was loaded
 // with --history all, for example, can be looked at until --for is over, or until a signal. It returns
 // why the session is over.
-func (s *session) stay(ctx context.Context, in *interrupts, pl plan, live time.Time) string {
+func (s *session) stay(ctx context.Context, in *interrupts, pl plan, page time.Time) string {
 	reason := endReason(in, s, pl)
 	if reason != endedRecording {
 		return reason
@@ -144,7 +146,7 @@ func (s *session) stay(ctx context.Context, in *interrupts, pl plan, live time.T
 	var timeUp <-chan time.Time
 	switch {
 	case pl.box > 0:
-		timeUp = time.After(time.Until(live.Add(pl.box)))
+		timeUp = time.After(time.Until(page.Add(pl.box)))
 	case pl.live: // and it is over
 		return reason
 	}

@@ -80,10 +80,8 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 	ctx, in := a.catch(ctx)
 	defer in.stop()
 	p.event(loadingEvent{Event: "loading", Session: o.Session, Page: pl.page, History: pl.history.Seconds(), items: pl.items})
-	s.onPhase = func(phase replay.Phase) {
-		if phase == replay.PhaseLive {
-			p.event(liveEvent{Event: "live", Left: s.replay.Status().Left.Seconds()})
-		}
+	s.onPage = func() {
+		p.event(liveEvent{Event: "live", Left: s.replay.Status().Left.Seconds()})
 	}
 	proof, err := s.run(ctx, in)
 	if err != nil {

@@ -28,6 +28,8 @@ type statusEvent struct {
 	Left    float64                 `json:"left"` // until the end
 	Late    float64                 `json:"lateness_p99"`
 	Signals map[string]signalStatus `json:"signals"`
+
+	untilPage time.Duration
 }
 
 type signalStatus struct {
@@ -100,7 +102,7 @@ type rates struct {
 
 // next makes a statusEvent of a status.
 func (r *rates) next(now time.Time, st replay.Status) statusEvent {
-	e := statusEvent{Event: "status", Phase: st.Phase, Left: st.Left.Seconds(), Signals: map[string]signalStatus{}}
+	e := statusEvent{Event: "status", Phase: st.Phase, Left: st.Left.Seconds(), Signals: map[string]signalStatus{}, untilPage: st.Page.Sub(now)}
 	sent := map[replay.Signal]int64{}
 	for name, s := range st.Signals {
 		sent[name] = s.Sent

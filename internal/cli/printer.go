@@ -204,7 +204,11 @@ func (p *textPrinter) status(st replay.Status) {
 // statusLine is a status in one line.
 func statusLine(e statusEvent) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s left, late p99 %s", clock(e.Left), time.Duration(e.Late*float64(time.Second)).Round(time.Millisecond))
+	left := clock(e.Left) + " left"
+	if e.untilPage > 0 {
+		left = "page in " + clock(e.untilPage.Seconds())
+	}
+	fmt.Fprintf(&b, "%s, late p99 %s", left, time.Duration(e.Late*float64(time.Second)).Round(time.Millisecond))
 	for _, name := range []replay.Signal{replay.Metrics, replay.Logs, replay.Traces} {
 		s, ok := e.Signals[string(name)]
 		if !ok {

@@ -17,11 +17,12 @@ import (
 
 // session is one run of the engine, shown by a printer and ended by signals.
 type session struct {
-	app     *app
 	replay  *replay.Replay
 	printer printer
-	// onPhase is told of each phase but loading, from the goroutine of the engine.
-	onPhase func(replay.Phase)
+	live    chan struct{} // closed when the engine delivers live, which may be before the page
+	// onReady is called when the history is stored and proven, onPage when the page has come; a
+	// session that is stopped before its page never comes there. Set them before run.
+	onReady, onPage func()
 }
 
 // newSessionID returns a random id: nothing in it says what is played.
@@ -43,7 +44,7 @@ func fingerprint(m recording.Manifest) string {
 
 // newSession prepares the engine. The options' Log, OnEvent, Recording and KnownTrace are set here.
 func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.Options, p printer) (*session, error) {
-	s := &session{app: a, printer: p, onPhase: func(replay.Phase) {}}
+	s := &session{printer: p, live: make(chan struct{}), onReady: func() {}, onPage: func() {}}
 	o.Recording = fingerprint(rec.Manifest())
 	o.KnownTrace = rec.HasTrace
 	o.Log = a.log
@@ -52,7 +53,12 @@ func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.
 			p.event(newProofEvent("history", e.Proof))
 			return
 		}
-		s.onPhase(e.Phase)
+		switch e.Phase {
+		case replay.PhaseReady:
+			s.onReady()
+		case replay.PhaseLive:
+			close(s.live)
+		}
 	}
 	var err error
 	if s.replay, err = replay.New(rec, sinks, o); err != nil {
@@ -65,7 +71,8 @@ func newProofEvent(of string, proof *replay.Proof) proofEvent {
 	return proofEvent{Event: "proof", Of: of, OK: proof.OK(), Signals: proof.Signals}
 }
 
-// run plays until the end, or until a signal. The proof is nil when there is an error.
+// run plays until the end, or until a signal. The proof is nil when there is an error. Nothing is
+// called or printed in the background any more when it returns.
 func (s *session) run(ctx context.Context, in *interrupts) (*replay.Proof, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
@@ -77,6 +84,26 @@ func (s *session) run(ctx context.Context, in *interrupts) (*replay.Proof, error
 			s.replay.Stop()
 		case <-ctx.Done():
 		}
+	})
+	background.Go(func() {
+		select {
+		case <-s.live:
+		case <-ctx.Done():
+		}
+		select {
+		case <-s.live: // even if it is over already: what had a page says so
+		default:
+			return
+		}
+		page := s.replay.Status().Page
+		select {
+		case <-time.After(time.Until(page)):
+		case <-ctx.Done():
+			if time.Now().Before(page) {
+				return
+			}
+		}
+		s.onPage()
 	})
 	background.Go(func() {
 		tick := time.NewTicker(s.printer.interval())
@@ -94,13 +121,13 @@ func (s *session) run(ctx context.Context, in *interrupts) (*replay.Proof, error
 	return proof, backEndError(err)
 }
 
-// liveTime is how long the session was live: the time for the proof is not part of it.
+// liveTime is how long the session was live, 0 before the page. The time for the proof is not part of it.
 func (s *session) liveTime(pl plan, end time.Time) time.Duration {
 	most := pl.box
 	if most == 0 {
 		most = time.Duration(float64(end.Sub(pl.page)) / pl.speed)
 	}
-	return min(s.replay.Status().Live, most)
+	return max(min(s.replay.Status().Live, most), 0)
 }
 
 // differences is the error of a proof that failed, nil of one that did not.
