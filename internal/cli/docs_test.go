@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -117,33 +118,60 @@ func TestExamples(t *testing.T) {
 		}
 		for line := range strings.Lines(c.Example) {
 			n++
-			words := strings.Fields(line)
-			for strings.Contains(words[0], "=") { // environment before the command
-				words = words[1:]
-			}
-			if i := strings.Index(line, " > "); i >= 0 {
-				words = strings.Fields(line[:i])
-			}
-			if words[0] != "firedrill" {
-				t.Errorf("%s: example %q does not begin with firedrill", c.CommandPath(), line)
-				continue
-			}
-			cmd, args, err := testRoot().Find(words[1:])
-			if err != nil {
-				t.Errorf("%s: example %q: %v", c.CommandPath(), line, err)
-				continue
-			}
-			if err := cmd.ParseFlags(args); err != nil {
-				t.Errorf("%s: example %q: %v", c.CommandPath(), line, err)
-				continue
-			}
-			if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
-				t.Errorf("%s: example %q: %v", c.CommandPath(), line, err)
-			}
+			checkExample(t, c.CommandPath(), line)
 		}
 	})
 	if n == 0 {
 		t.Fatal("no examples")
+	}
+}
+
+// checkExample checks one line that a user may copy.
+func checkExample(t *testing.T, where, line string) {
+	t.Helper()
+	text, _, _ := strings.Cut(line, "#")
+	text, _, _ = strings.Cut(text, " > ")
+	words := strings.Fields(text)
+	for len(words) > 0 && strings.Contains(words[0], "=") { // environment before the command
+		words = words[1:]
+	}
+	if len(words) == 0 || words[0] != "firedrill" {
+		t.Errorf("%s: example %q does not begin with firedrill", where, line)
+		return
+	}
+	cmd, args, err := testRoot().Find(words[1:])
+	if err == nil {
+		err = cmd.ParseFlags(args)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err != nil {
+		t.Errorf("%s: example %q: %v", where, line, err)
+	}
+}
+
+// TestReadme checks that the commands of the README exist and that its links lead somewhere.
+func TestReadme(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands, links int
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "firedrill ") {
+			commands++
+			checkExample(t, "README.md", line)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(string(b), -1) {
+		links++
+		if _, err := os.Stat("../../" + m[1]); !strings.Contains(m[1], "://") && err != nil {
+			t.Errorf("README.md links to %s: %v", m[1], err)
+		}
+	}
+	if commands == 0 || links == 0 {
+		t.Errorf("found %d commands and %d links, want some", commands, links)
 	}
 }
 
