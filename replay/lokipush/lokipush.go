@@ -11,6 +11,8 @@
 // refusals of one stream only, and when a later stream of the request went well it may report none
 // (pkg/ingester/instance.go, Push overwrites the error of each stream by the next one's). So
 // PushError.Refused is what the server says and can be too low; only [Sink.Stored] tells the truth.
+//
+// Lines of one stream with one time are stored in the order of the push, but queries return them in any.
 package lokipush
 
 import (

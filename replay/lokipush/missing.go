@@ -23,13 +23,7 @@ const (
 	// pageBytes is how many bytes of lines a page aims at, below the 4 MiB that Loki's processes pass
 	// to each other by default (grpc_server_max_recv_msg_size).
 	pageBytes = 2 << 20
-	// maxSelector limits the selector of a query that asks for several streams, in bytes: it travels in
-	// a URL, and proxies take about 8 KiB of it.
-	maxSelector = 2 << 10
 )
-
-// serviceName is the label that Loki adds to a stream without it (discover_service_name).
-const serviceName = "service_name"
 
 // tooMany is how Loki refuses a page that is longer than its limit (pkg/querier/http.go).
 var tooMany = regexp.MustCompile(`limit > max_entries_limit_per_query \(\d+ > (\d+)\)`)
@@ -136,109 +130,6 @@ func sameLine(stored string, line []byte) bool {
 		return true
 	}
 	return !utf8.Valid(line) && stored == string([]rune(string(line)))
-}
-
-// batch is a group of streams with the same label names that one selector matches.
-type batch struct {
-	selector string
-	known    []string                 // all label names known
-	streams  map[string]*wantedStream // by text of their labels
-	from, to int64
-	page     int // lines to ask for at once
-}
-
-// batches groups the streams so that a selector stays within maxSelector. Names outside a group that
-// any set knows are excluded, so that a selector matches no streams with further labels.
-func (w *search) batches(sets [][]string) []*batch {
-	groups := map[string][]*wantedStream{}
-	for _, ws := range w.streams {
-		key := nameKey(ws.names)
-		groups[key] = append(groups[key], ws)
-		sets = append(sets, ws.names)
-	}
-	known := slices.Compact(slices.Sorted(slices.Values(slices.Concat(sets...))))
-	var out []*batch
-	for _, group := range groups {
-		for start := 0; start < len(group); {
-			size, end := 0, start
-			for ; end < len(group) && (end == start || size+len(group[end].labels.String()) <= maxSelector); end++ {
-				size += len(group[end].labels.String())
-			}
-			out = append(out, w.batch(group[start:end], known))
-			start = end
-		}
-	}
-	return out
-}
-
-func (w *search) batch(group []*wantedStream, known []string) *batch {
-	b := &batch{
-		selector: selector(group, known),
-		known:    known,
-		streams:  make(map[string]*wantedStream, len(group)),
-		from:     w.from(group[0]),
-		to:       w.to(group[0]),
-	}
-	lines, bytes := 0, 0
-	for _, ws := range group {
-		b.streams[ws.labels.String()] = ws
-		b.from, b.to = min(b.from, w.from(ws)), max(b.to, w.to(ws))
-		lines, bytes = lines+len(ws.index), bytes+ws.bytes
-	}
-	b.page = min(maxPage, max(1, pageBytes/(bytes/lines+1)))
-	return b
-}
-
-// stream returns which of the batch's streams a stream of an answer is; nil when none. Loki may have
-// added service_name and labels that begin with two underscores.
-func (b *batch) stream(ls labels.Labels) *wantedStream {
-	ls = visible(ls)
-	if ws := b.streams[ls.String()]; ws != nil {
-		return ws
-	}
-	return b.streams[labels.NewBuilder(ls).Del(serviceName).Labels().String()]
-}
-
-// visible returns labels without those that Loki keeps for itself.
-func visible(ls labels.Labels) labels.Labels {
-	b := labels.NewBuilder(ls)
-	ls.Range(func(l labels.Label) {
-		if strings.HasPrefix(l.Name, "__") {
-			b.Del(l.Name)
-		}
-	})
-	return b.Labels()
-}
-
-// selector matches all streams of a group, which have the same label names, and few others.
-func selector(group []*wantedStream, known []string) string {
-	var parts []string
-	for _, name := range group[0].names {
-		var values []string
-		for _, ws := range group {
-			values = append(values, ws.labels.Get(name))
-		}
-		slices.Sort(values)
-		values = slices.Compact(values)
-		if len(values) == 1 {
-			parts = append(parts, matcherName(name)+"="+strconv.Quote(values[0]))
-			continue
-		}
-		for i := range values {
-			values[i] = regexp.QuoteMeta(values[i])
-		}
-		parts = append(parts, matcherName(name)+"=~"+strconv.Quote(strings.Join(values, "|")))
-	}
-	if len(parts) == 0 {
-		// A selector needs something that is not empty, and Loki gives a stream without labels this one.
-		parts = append(parts, serviceName+`=~".+"`)
-	}
-	for _, name := range known {
-		if name != serviceName && !slices.Contains(group[0].names, name) {
-			parts = append(parts, matcherName(name)+`=""`)
-		}
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // searchBatch pages through the lines of a batch and marks what it finds.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -113,55 +111,6 @@ func (s *Sink) nameSets(ctx context.Context, from, to time.Time) ([][]string, er
 		"end":   {nanos(to.UnixNano() + 1)},
 	}, parseSeries)
 	return append(known, s.labels.nameSets()...), err
-}
-
-// cover returns few names such that each set that is not empty holds at least one of them.
-func cover(sets [][]string) []string {
-	left := slices.DeleteFunc(slices.Clone(sets), func(set []string) bool { return len(set) == 0 })
-	var chosen []string
-	for len(left) > 0 {
-		uses := map[string]int{}
-		for _, set := range left {
-			for _, name := range set {
-				uses[name]++
-			}
-		}
-		best := ""
-		for name, n := range uses {
-			if best == "" || n > uses[best] || n == uses[best] && name < best {
-				best = name
-			}
-		}
-		chosen = append(chosen, best)
-		left = slices.DeleteFunc(left, func(set []string) bool { return slices.Contains(set, best) })
-	}
-	return chosen
-}
-
-// disjoint returns selectors that together match each stream with any of the names exactly once: the
-// first matches all that have names[0], the next those that have names[1] but not names[0], ...
-func disjoint(names []string) []string {
-	selectors := make([]string, len(names))
-	for i, name := range names {
-		var b strings.Builder
-		b.WriteString("{" + matcherName(name) + `=~".+"`)
-		for _, earlier := range names[:i] {
-			b.WriteString(", " + matcherName(earlier) + `=""`)
-		}
-		b.WriteByte('}')
-		selectors[i] = b.String()
-	}
-	return selectors
-}
-
-// matcherName quotes a name that is no identifier, as in UTF-8 label names.
-func matcherName(name string) string {
-	for i, r := range name {
-		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
-			return strconv.Quote(name)
-		}
-	}
-	return name
 }
 
 func nanos(t int64) string { return strconv.FormatInt(t, 10) }
