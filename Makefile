@@ -30,8 +30,8 @@ check: ## Look for unformatted files and suspicious code
 test: stack check ## Run all tests with the race detector, on the real back ends
 	$(GO) test -race -timeout 30m ./...
 
-bench: ## Run the benchmarks of the engine, the encoders and the recordings
-	$(GO) test -run '^$$' -bench . -benchmem ./replay/...
+bench: stack ## Run all benchmarks: encoders, recordings, and whole replays into the real back ends
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./replay/... ./internal/e2e
 
 clean: ## Remove bin/ (built back ends stay in the cache)
 	rm -rf bin

@@ -1,17 +1,22 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/model/labels"
+	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 
 	"firedrill/internal/stack/stacktest"
 	"firedrill/replay"
@@ -101,30 +106,106 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// BenchmarkPrometheus replays at full speed into a real Prometheus:
+// BenchmarkPrometheus replays at full speed into a real Prometheus, in turn with a bare loop that posts
+// the same requests, encoded before, on one connection. ratio is replay over bare loop:
 // go test -bench Prometheus ./internal/e2e
 func BenchmarkPrometheus(b *testing.B) {
 	u := stacktest.Shared(b).URLs()
 	_, rec := makeRecording(b, size{length: 30 * time.Minute, series: 3000}, 4)
-	var items int64
+	samples := rec.Manifest().Metrics.Samples
+	var bare, replayed time.Duration
 	for b.Loop() {
-		session := "bench" + time.Now().Format("150405.000000")
-		rw, err := remotewrite.New(remotewrite.Options{Endpoint: endpoint.Config{URL: u.Prometheus}, Labels: []labels.Label{{Name: recording.SessionLabel, Value: session}}})
-		if err != nil {
-			b.Fatal(err)
+		id := time.Now().Format("150405.000000")
+		requests := capture(b, func(at string) { loadSamples(b, rec, at, "bare"+id) })
+		begin := time.Now()
+		for _, r := range requests {
+			r.post(b, u.Prometheus)
 		}
-		r, err := replay.New(rec, replay.Sinks{Samples: &counted[replay.Sample]{Sink: rw}}, replay.Options{Session: session, Page: rec.Manifest().End, History: 24 * time.Hour})
-		if err != nil {
-			b.Fatal(err)
-		}
-		proof, err := r.Run(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		items += proof.Signals[0].Sent
-		rw.Close()
+		bare += time.Since(begin)
+		begin = time.Now()
+		loadSamples(b, rec, u.Prometheus, "replay"+id)
+		replayed += time.Since(begin)
 	}
-	b.ReportMetric(float64(items)/b.Elapsed().Seconds(), "samples/s")
+	b.ReportMetric(float64(samples)*float64(b.N)/bare.Seconds(), "bare-samples/s")
+	b.ReportMetric(float64(samples)*float64(b.N)/replayed.Seconds(), "replay-samples/s")
+	b.ReportMetric(bare.Seconds()/replayed.Seconds(), "ratio")
+}
+
+// loadSamples replays all samples of a recording in bulk, without the proof.
+func loadSamples(tb testing.TB, rec *recording.Recording, at, session string) {
+	tb.Helper()
+	rw, err := remotewrite.New(remotewrite.Options{Endpoint: endpoint.Config{URL: at}, Labels: []labels.Label{{Name: recording.SessionLabel, Value: session}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer rw.Close()
+	r, err := replay.New(rec, replay.Sinks{Samples: &counted[replay.Sample]{Sink: rw}}, replay.Options{
+		Session: session, Page: rec.Manifest().End, History: 24 * time.Hour, Wall: time.Now().Add(-2 * time.Second),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proof, err := r.Run(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if got, want := proof.Signals[0].Sent, rec.Manifest().Metrics.Samples; got != want {
+		tb.Fatalf("sent %d samples, want %d", got, want)
+	}
+}
+
+// request is one captured remote write request.
+type request struct {
+	header http.Header
+	body   []byte
+}
+
+// capture keeps the requests that do makes of a receiver at the given address.
+func capture(tb testing.TB, do func(at string)) []request {
+	tb.Helper()
+	var mu sync.Mutex
+	var all []request
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		all = append(all, request{r.Header.Clone(), body})
+		mu.Unlock()
+		w.Header().Set("X-Prometheus-Remote-Write-Samples-Written", strconv.Itoa(samplesIn(body)))
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer srv.Close()
+	do(srv.URL)
+	return all
+}
+
+// samplesIn counts the samples of a remote write 2.0 request, 0 in anything else.
+func samplesIn(body []byte) int {
+	var r writev2.Request
+	plain, err := snappy.Decode(nil, body)
+	if err != nil || r.Unmarshal(plain) != nil {
+		return 0
+	}
+	n := 0
+	for _, ts := range r.Timeseries {
+		n += len(ts.Samples)
+	}
+	return n
+}
+
+func (r request) post(tb testing.TB, at string) {
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, at+"/api/v1/write", bytes.NewReader(r.body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header = r.header
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode/100 != 2 {
+		tb.Fatalf("write: %s: %s", resp.Status, answer)
+	}
 }
 
 // BenchmarkLive plays at speed 1 into the real back ends, with 10,000 series every 15 s, 500 lines/s and
