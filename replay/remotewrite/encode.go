@@ -187,7 +187,16 @@ func (sc *scratch) prepare(items []replay.Sample, version Protocol, maxBytes int
 				before := len(sc.symbols)
 				g.from = len(sc.refs)
 				for _, symbol := range e.refs {
-					sc.refs = binary.AppendUvarint(sc.refs, uint64(sc.ref(symbol)))
+					// The hot loop of live batches: most symbols are in the table already.
+					m := sc.local[symbol]
+					if m.generation != sc.generation {
+						m.value = sc.ref(symbol)
+					}
+					if m.value < 0x80 {
+						sc.refs = append(sc.refs, byte(m.value))
+					} else {
+						sc.refs = binary.AppendUvarint(sc.refs, uint64(m.value))
+					}
 				}
 				g.to = len(sc.refs)
 				g.help, g.unit = sc.ref(e.help), sc.ref(e.unit)
