@@ -17,8 +17,8 @@ type loadingEvent struct {
 	Page     time.Time `json:"page"`    // recorded
 	History  float64   `json:"history"` // how much is loaded, as recorded
 
-	title, alert string
-	items        int64 // guess of what will be loaded
+	title string
+	items int64 // guess of what will be loaded
 }
 
 // statusEvent says how the session stands, now and then.

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/value"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -122,7 +122,7 @@ func TestSignalsAgree(t *testing.T) {
 		if s.Series.Family == nil {
 			t.Errorf("%s has no metadata", s.Series.Labels)
 		}
-		if s.Series.Labels.Get(labels.MetricName) == "http_server_request_duration_seconds_count" {
+		if s.Series.Labels.Get(model.MetricNameLabel) == "http_server_request_duration_seconds_count" {
 			counted[s.Series.Labels.Get("pod")] += int(s.V)
 		}
 	}

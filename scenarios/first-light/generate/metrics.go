@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
@@ -131,7 +132,7 @@ func (s *simulation) expose(w *recording.Writer, p *pod, at time.Time) error {
 	uptime := min(at.Sub(p.started).Hours(), 1)
 	e.gauge("process_resident_memory_bytes", 4096*math.Round((38e6+14e6*uptime+1.5e6*s.rng.Float64())/4096))
 	e.gauge("process_open_fds", float64(18+s.rng.IntN(6)))
-	e.put(with(t.target, labels.MetricName, "target_info", "service_name", p.service, "service_namespace", "shop",
+	e.put(with(t.target, model.MetricNameLabel, "target_info", "service_name", p.service, "service_namespace", "shop",
 		"service_instance_id", p.name, "service_version", version), 1)
 	for _, id := range t.order {
 		e.histogram(t.routes[id])
@@ -139,7 +140,7 @@ func (s *simulation) expose(w *recording.Writer, p *pod, at time.Time) error {
 	switch p.service {
 	case "frontend":
 		t.client.observe(t.clientCalls, at)
-		e.native(with(t.target, labels.MetricName, "http_client_request_duration_seconds"), &t.client)
+		e.native(with(t.target, model.MetricNameLabel, "http_client_request_duration_seconds"), &t.client)
 	case "product-catalog":
 		used, pending := s.connections(at)
 		e.gauge("db_client_connection_max", 10)
@@ -187,7 +188,7 @@ type exposition struct {
 }
 
 func (e *exposition) gauge(name string, v float64, more ...string) {
-	e.put(with(e.target, append(more, labels.MetricName, name)...), v)
+	e.put(with(e.target, append(more, model.MetricNameLabel, name)...), v)
 }
 
 func (e *exposition) put(l labels.Labels, v float64) {
@@ -206,15 +207,15 @@ func (e *exposition) histogram(h *histogram) {
 				le += ".0" // as Prometheus 3 writes bounds
 			}
 		}
-		l := with(h.labels, labels.MetricName, serverDuration+"_bucket", "le", le)
+		l := with(h.labels, model.MetricNameLabel, serverDuration+"_bucket", "le", le)
 		e.put(l, n)
 		if x, ok := h.exemplars[i]; ok && e.err == nil {
 			e.err = e.w.Exemplar(l, x)
 		}
 	}
 	clear(h.exemplars)
-	e.put(with(h.labels, labels.MetricName, serverDuration+"_sum"), h.sum)
-	e.put(with(h.labels, labels.MetricName, serverDuration+"_count"), h.counts[len(h.counts)-1])
+	e.put(with(h.labels, model.MetricNameLabel, serverDuration+"_sum"), h.sum)
+	e.put(with(h.labels, model.MetricNameLabel, serverDuration+"_count"), h.counts[len(h.counts)-1])
 }
 
 func (e *exposition) native(l labels.Labels, n *native) {
