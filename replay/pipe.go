@@ -13,6 +13,8 @@ import (
 const (
 	// maxRound is the soft limit of items in one round; items that are due at the same instant stay together.
 	maxRound = 20_000
+	// maxLanes is how many connections a large round is shared out over.
+	maxLanes = 2
 	// laneMin is the least number of items that is worth a second connection.
 	laneMin = 4_000
 	// flushEvery is how long live items are gathered before they are pushed: it bounds requests per
@@ -39,8 +41,11 @@ type pipe[T Item] struct {
 	*shared
 
 	ahead   chan chunk[T]
-	buf     []T // read and not yet delivered
+	spent   chan []T // emptied chunks, for the reading goroutine to fill again
+	space   []T      // holds buf at its front; reused, since a round is over before the next is gathered
+	buf     []T      // read and not yet delivered
 	readErr error
+	lanes   [maxLanes][]T // of the round under way; reused
 
 	progress signalCheckpoint // what this process knows, ahead of what is on disk
 	partial  Totals           // of the round that was cut short, if any
@@ -122,11 +127,18 @@ func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) er
 		return fmt.Errorf("read %s: %w", p.signal, err)
 	}
 	p.ahead = make(chan chunk[T], 2)
+	p.spent = make(chan []T, 2)
+	p.space = make([]T, maxRound+2*readAhead)
 	g.Go(func() error {
 		defer close(p.ahead)
 		defer r.Close()
 		for {
-			items := make([]T, readAhead)
+			var items []T
+			select {
+			case items = <-p.spent:
+			default:
+				items = make([]T, readAhead)
+			}
 			n, err := r.Read(items)
 			select {
 			case p.ahead <- chunk[T]{items[:n], err}:
@@ -180,6 +192,8 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 // gather returns what is due before the horizon, at most about maxRound items, and the item after
 // them, nil at the end.
 func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T, err error) {
+	p.buf = append(p.space[:0], p.buf...)
+	p.space = p.buf
 	n := 0
 	for {
 		for ; n < len(p.buf); n++ {
@@ -201,7 +215,12 @@ func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T
 			if !ok {
 				return nil, nil, context.Cause(ctx)
 			}
-			p.buf = append(p.buf, c.items...) // behind the rounds that were cut off its front
+			p.buf = append(p.buf, c.items...)
+			p.space = p.buf
+			select {
+			case p.spent <- c.items[:cap(c.items)]:
+			default:
+			}
 			if c.err == io.EOF {
 				p.readErr = io.EOF
 			} else if c.err != nil {
@@ -267,15 +286,14 @@ func (p *pipe[T]) split(round []T) [][]T {
 	if len(round) < laneMin {
 		return [][]T{round}
 	}
-	lanes := make([][]T, 2)
-	for i := range lanes {
-		lanes[i] = make([]T, 0, len(round)*2/3)
+	for i := range p.lanes {
+		p.lanes[i] = p.lanes[i][:0]
 	}
 	for i := range round {
-		k := p.lane(&round[i]) % uint32(len(lanes))
-		lanes[k] = append(lanes[k], round[i])
+		k := p.lane(&round[i]) % maxLanes
+		p.lanes[k] = append(p.lanes[k], round[i])
 	}
-	return lanes
+	return p.lanes[:]
 }
 
 // dueGroup is a number of items that are due at the same wall time, in ns.
