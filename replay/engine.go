@@ -99,7 +99,7 @@ func (r *Replay) build(cp *Checkpoint) {
 	if r.sinks.Samples != nil {
 		r.stale = &staleTracker{}
 		p := &pipe[Sample]{
-			signal: Metrics, open: r.source.Samples, sink: r.sinks.Samples, shared: &r.shared,
+			signal: Metrics, open: r.source.Samples, sink: r.sinks.Samples, shared: &r.shared, round: maxSamples,
 			due: sampleDue, lane: func(s *Sample) uint32 { return s.Series.ID },
 			prepare: b.prepare, rebase: b.sample, observe: r.stale.observe,
 		}
@@ -109,7 +109,7 @@ func (r *Replay) build(cp *Checkpoint) {
 	}
 	if r.sinks.Records != nil {
 		p := &pipe[Record]{
-			signal: Logs, open: r.source.Records, sink: r.sinks.Records, shared: &r.shared,
+			signal: Logs, open: r.source.Records, sink: r.sinks.Records, shared: &r.shared, round: maxRecords,
 			due: recordDue, lane: func(rec *Record) uint32 { return rec.Stream.ID }, rebase: b.record,
 		}
 		p.progress, p.doubt = at(Logs)
@@ -117,7 +117,7 @@ func (r *Replay) build(cp *Checkpoint) {
 	}
 	if r.sinks.Spans != nil {
 		p := &pipe[Span]{
-			signal: Traces, open: r.source.Spans, sink: r.sinks.Spans, shared: &r.shared,
+			signal: Traces, open: r.source.Spans, sink: r.sinks.Spans, shared: &r.shared, round: maxSpans,
 			due: spanDue, lane: func(s *Span) uint32 { id := s.Span.SpanID(); return uint32(id[7]) },
 			prepare: b.prepareSpans, rebase: b.span,
 		}

@@ -11,10 +11,14 @@ import (
 )
 
 const (
-	// maxRound is the soft limit of items in one round; items that are due at the same instant stay together.
-	maxRound = 20_000
-	// maxLanes is how many connections a large round is shared out over.
-	maxLanes = 2
+	// The soft limits of items in one round, about 15 MB of each signal; items that are due at the same
+	// instant stay together.
+	maxSamples = 40_000
+	maxRecords = 20_000
+	maxSpans   = 10_000
+	// maxLanes is how many connections a large round is shared out over, so that some are encoding
+	// while the back end works on the others.
+	maxLanes = 4
 	// laneMin is the least number of items that is worth a second connection.
 	laneMin = 4_000
 	// flushEvery is how long live items are gathered before they are pushed: it bounds requests per
@@ -33,6 +37,7 @@ type pipe[T Item] struct {
 	signal  Signal
 	open    func(from, to time.Time) (Reader[T], error)
 	sink    Sink[T]
+	round   int                // soft limit of items in one round
 	due     func(*T) int64     // recorded due time, ns
 	lane    func(*T) uint32    // items of equal value are pushed in order
 	prepare func([]T, mapping) // sees each round before it is shared out; may be nil
@@ -128,7 +133,7 @@ func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) er
 	}
 	p.ahead = make(chan chunk[T], 2)
 	p.spent = make(chan []T, 2)
-	p.space = make([]T, maxRound+2*readAhead)
+	p.space = make([]T, p.round+2*readAhead)
 	g.Go(func() error {
 		defer close(p.ahead)
 		defer r.Close()
@@ -173,7 +178,7 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 			if err := p.deliver(ctx, round, live); err != nil {
 				return err
 			}
-			if live && len(round) < maxRound {
+			if live && len(round) < p.round {
 				if err := p.sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
 					return err
 				}
@@ -189,7 +194,7 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 	}
 }
 
-// gather returns what is due before the horizon, at most about maxRound items, and the item after
+// gather returns what is due before the horizon, at most about p.round items, and the item after
 // them, nil at the end.
 func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T, err error) {
 	p.buf = append(p.space[:0], p.buf...)
@@ -198,7 +203,7 @@ func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T
 	for {
 		for ; n < len(p.buf); n++ {
 			due := p.due(&p.buf[n])
-			if due >= horizon || n >= maxRound && due != p.due(&p.buf[n-1]) {
+			if due >= horizon || n >= p.round && due != p.due(&p.buf[n-1]) {
 				round, p.buf = p.buf[:n:n], p.buf[n:]
 				return round, &p.buf[0], nil
 			}
