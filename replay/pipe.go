@@ -42,7 +42,7 @@ type pipe[T Item] struct {
 	lane    func(*T) uint32    // items of equal value are pushed in order
 	prepare func([]T, mapping) // sees each round before it is shared out; may be nil
 	rebase  func(*T, mapping)
-	observe func([]T) // sees rebased items after they were pushed, in order; may be nil
+	observe func([]T) // sees rebased items after they were acknowledged, in order; may be nil
 	*shared
 
 	ahead   chan chunk[T]
@@ -179,7 +179,7 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 				return err
 			}
 			if live && len(round) < p.round {
-				if err := p.sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
+				if err := sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
 					return err
 				}
 			}
@@ -188,7 +188,7 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 		if ended || next == nil || !live {
 			return nil
 		}
-		if err := p.await(ctx, p.due(next)); err != nil {
+		if err := p.await(ctx, p.due(next), flushEvery-time.Since(p.lastRun)); err != nil {
 			return err
 		}
 	}
@@ -271,7 +271,7 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 	var sum Totals
 	for i, items := range lanes {
 		sum.add(results[i])
-		if p.observe != nil {
+		if p.observe != nil && err == nil {
 			p.observe(items)
 		}
 	}
@@ -331,13 +331,14 @@ func (p *pipe[T]) observeLateness(groups []dueGroup) {
 	}
 }
 
-// await waits until the recorded time is due, or the timeline changes.
-func (p *pipe[T]) await(ctx context.Context, recorded int64) error {
-	d, ok, changed := p.timeline.wait(recorded, time.Now().UnixNano())
+// await waits until the recorded time is due, at least for so long, or until the timeline changes. It may
+// return earlier.
+func (s *shared) await(ctx context.Context, recorded int64, least time.Duration) error {
+	d, ok, changed := s.timeline.wait(recorded, time.Now().UnixNano())
 	if !ok {
 		d = maxWait
 	}
-	timer := time.NewTimer(min(max(d, flushEvery-time.Since(p.lastRun)), maxWait))
+	timer := time.NewTimer(min(max(d, least), maxWait))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -347,7 +348,8 @@ func (p *pipe[T]) await(ctx context.Context, recorded int64) error {
 	return ctx.Err()
 }
 
-func (p *pipe[T]) sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, or returns the error of ctx when that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -355,7 +357,8 @@ func (p *pipe[T]) sleep(ctx context.Context, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return ctx.Err()
 }

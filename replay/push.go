@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -32,6 +33,16 @@ func (p *pipe[T]) push(ctx context.Context, items []T, doubt bool, t *Totals) er
 	}
 	for len(items) > 0 {
 		n, err := p.sink.Push(ctx, items)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var pe *PushError
+		if err != nil && !errors.As(err, &pe) {
+			return fmt.Errorf("push %s: %w", p.signal, err)
+		}
+		if n < 1 || n > len(items) {
+			return fmt.Errorf("push %s: the sink reports a request with %d items of %d, which is its mistake", p.signal, n, len(items))
+		}
 		if err == nil {
 			t.Sent += int64(n)
 			p.acknowledged.Store(true)
@@ -40,16 +51,9 @@ func (p *pipe[T]) push(ctx context.Context, items []T, doubt bool, t *Totals) er
 			r.reset()
 			continue
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var pe *PushError
-		if !errors.As(err, &pe) {
-			return fmt.Errorf("push %s: %w", p.signal, err)
-		}
 		if !pe.Retryable {
 			refused := pe.Refused
-			if refused == 0 {
+			if refused < 1 || refused > n {
 				refused = n
 			}
 			t.Sent += int64(n - refused)
@@ -77,24 +81,30 @@ func (p *pipe[T]) push(ctx context.Context, items []T, doubt bool, t *Totals) er
 	return nil
 }
 
-// missing asks the sink until it answers.
+// missing asks the sink until it answers. Items stay as they are: the sink gets a copy. A server that cannot be
+// reached is waited for, as in push; other errors are tried again for as long as Options.GiveUp,
+// since an answer may have been cut off.
 func (p *pipe[T]) missing(ctx context.Context, items []T, r *retry) ([]T, error) {
+	unclear := retry{log: r.log}
 	for {
-		missing, err := p.sink.Missing(ctx, items)
+		missing, err := p.sink.Missing(ctx, slices.Clone(items))
 		if err == nil {
 			if n := len(items) - len(missing); n > 0 {
 				p.log.Info("read back what an unacknowledged push had stored", "signal", p.signal, "stored", n, "missing", len(missing))
 			}
 			return missing, nil
 		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		var pe *PushError
-		if errors.As(err, &pe) && !pe.Retryable {
-			return nil, fmt.Errorf("read back %s: %w", p.signal, err)
+		switch {
+		case !errors.As(err, &pe):
+			err = unclear.wait(ctx, &PushError{Err: err}, p.opts.GiveUp)
+		case pe.Retryable:
+			err = r.wait(ctx, pe, p.giveUp())
 		}
-		if pe == nil {
-			pe = &PushError{Retryable: true, Err: err}
-		}
-		if err := r.wait(ctx, pe, p.giveUp()); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("read back %s: %w", p.signal, err)
 		}
 	}
@@ -140,12 +150,5 @@ func (r *retry) wait(ctx context.Context, cause *PushError, giveUp time.Duration
 	}
 	d := max(r.backoff+rand.N(r.backoff/4), cause.RetryAfter)
 	r.backoff = min(2*r.backoff, maxBackoff)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, d)
 }
