@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"math"
 	"math/bits"
 	"sync"
@@ -189,12 +190,20 @@ func newSelfMetrics(r prometheus.Registerer) (*selfMetrics, error) {
 			Help: "Pushes that were tried again.",
 		}, by),
 	}
-	for _, c := range []prometheus.Collector{m.lateness, m.sentItems, m.refusedItems, m.retriedPushes} {
-		if err := r.Register(c); err != nil {
-			return nil, err
+	return m, errors.Join(register(r, &m.lateness), register(r, &m.sentItems), register(r, &m.refusedItems), register(r, &m.retriedPushes))
+}
+
+// register registers a collector, or puts in its place the one that another replay has registered.
+func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
+	err := r.Register(*c)
+	var before prometheus.AlreadyRegisteredError
+	if errors.As(err, &before) {
+		if same, ok := before.ExistingCollector.(C); ok {
+			*c = same
+			return nil
 		}
 	}
-	return m, nil
+	return err
 }
 
 // sinkNames are the protocols of the signals, as the label sink has them.
