@@ -180,17 +180,16 @@ func (r *Replay) Run(ctx context.Context) (*Proof, error) {
 
 func (r *Replay) deliver(ctx context.Context) error {
 	run, cut := context.WithCancelCause(ctx)
+	var background errgroup.Group
+	defer background.Wait()
 	defer cut(nil)
-	var readers errgroup.Group
 	_, end := r.source.Bounds()
 	r.timeline.endAt(end.UnixNano())
 	for _, p := range r.pipes {
-		if err := p.start(run, &readers, end); err != nil {
+		if err := p.start(run, &background, end); err != nil {
 			return err
 		}
 	}
-	defer readers.Wait()
-	defer cut(nil)
 
 	if r.opts.Resume != nil {
 		if err := r.primeStale(); err != nil {
@@ -212,7 +211,7 @@ func (r *Replay) deliver(ctx context.Context) error {
 	if _, wall := r.timeline.Page(); time.Now().After(wall.Add(time.Second)) && r.opts.Resume == nil && r.opts.For > 0 {
 		r.log.Warn("loading took longer than the lead: the clock is already running", "since", time.Since(wall).Round(time.Millisecond))
 	}
-	go r.watchEnd(run, cut)
+	background.Go(func() error { r.watchEnd(run, cut); return nil })
 	if err := r.each(run, runner.load); err != nil { // what became due during the proof
 		return err
 	}
@@ -224,21 +223,12 @@ func (r *Replay) deliver(ctx context.Context) error {
 }
 
 // awaitEnd waits for the end of the timeline, which may come after the last item.
-func (r *Replay) awaitEnd(ctx context.Context) error {
+func (s *shared) awaitEnd(ctx context.Context) error {
 	for {
-		now := time.Now().UnixNano()
-		if _, ended := r.timeline.due(now); ended {
+		if _, ended := s.timeline.due(time.Now().UnixNano()); ended {
 			return ctx.Err()
 		}
-		d, _, changed := r.timeline.wait(math.MaxInt64, now)
-		timer := time.NewTimer(min(max(d, 0), maxWait))
-		select {
-		case <-timer.C:
-		case <-changed:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if err := ctx.Err(); err != nil {
+		if err := s.await(ctx, math.MaxInt64, 0); err != nil {
 			return err
 		}
 	}
@@ -249,22 +239,8 @@ var errDrain = errors.New("a back end did not take what was due in time")
 
 // watchEnd gives the pipes Options.Drain after the timeline's end, then cuts them off.
 func (r *Replay) watchEnd(ctx context.Context, cut context.CancelCauseFunc) {
-	for {
-		wait := maxWait
-		if _, ended := r.timeline.due(time.Now().UnixNano()); ended {
-			wait = r.opts.Drain
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-		if wait == r.opts.Drain {
-			cut(errDrain)
-			return
-		}
+	if r.awaitEnd(ctx) == nil && sleep(ctx, r.opts.Drain) == nil {
+		cut(errDrain)
 	}
 }
 

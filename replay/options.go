@@ -51,7 +51,8 @@ type Options struct {
 	// GiveUp ends the replay when a back end that has never acknowledged anything cannot be
 	// reached for so long; 0 means 30 s. One that has is waited for.
 	GiveUp time.Duration
-	// Drain bounds how long after the end what is due is still tried; 0 means 1 min.
+	// Drain bounds how long after the end of the session and of loading what is due is still tried; 0
+	// means 1 min.
 	Drain time.Duration
 	// Checkpoint is the file that keeps the progress; empty keeps none.
 	Checkpoint string
