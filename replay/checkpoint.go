@@ -3,10 +3,10 @@ package replay
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 )
 
 // Checkpoint is what a replay needs to go on after a crash: its clock, its key, and how far each
@@ -18,10 +18,7 @@ type Checkpoint struct {
 	Recording string                      `json:"recording"` // identifies the Source; see Options.Recording
 	Key       Key                         `json:"key"`
 	From      int64                       `json:"from"` // recorded start of the history, ns
-	Segments  mapping                     `json:"segments"`
-	Held      *int64                      `json:"held,omitempty"`
-	Box       time.Duration               `json:"box,omitempty"`     // Options.For
-	Stopped   *int64                      `json:"stopped,omitempty"` // recorded time of Stop
+	clock                                 // its fields are the checkpoint's own
 	Signals   map[Signal]signalCheckpoint `json:"signals"`
 	Done      bool                        `json:"done"` // the session ended; there is nothing to resume
 }
@@ -31,7 +28,6 @@ type signalCheckpoint struct {
 	Acknowledged int64  `json:"acknowledged"` // everything due before it was acknowledged or finally refused
 	InDoubt      int64  `json:"inDoubt"`      // nothing due from here on has been pushed
 	Totals       Totals `json:"totals"`
-	StaleMarkers int64  `json:"staleMarkers,omitempty"`
 }
 
 const checkpointVersion = 1
@@ -42,60 +38,84 @@ func LoadCheckpoint(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	var c Checkpoint
-	if err := json.Unmarshal(b, &c); err != nil {
+	c := &Checkpoint{}
+	if err := json.Unmarshal(b, c); err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	if c.Version != checkpointVersion || len(c.Segments) == 0 {
-		return nil, fmt.Errorf("checkpoint %s: version %d is not one that this firedrill can resume (%d)", path, c.Version, checkpointVersion)
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	return &c, nil
+	return c, nil
 }
 
-// timeline returns the clock as it was.
-func (c *Checkpoint) timeline() *Timeline {
-	return &Timeline{segments: c.Segments, held: c.Held, stopped: c.Stopped, box: c.Box, changed: make(chan struct{})}
+// validate checks what comes from a file.
+func (c *Checkpoint) validate() error {
+	if c.Version != checkpointVersion {
+		return fmt.Errorf("version %d is not one that this firedrill can resume (%d)", c.Version, checkpointVersion)
+	}
+	if err := c.clock.validate(); err != nil {
+		return err
+	}
+	if c.From < 0 || c.From > c.Page {
+		return fmt.Errorf("the history begins at %d ns, and the page is at %d ns", c.From, c.Page)
+	}
+	for name, s := range c.Signals {
+		switch t := s.Totals; {
+		case name != Metrics && name != Logs && name != Traces:
+			return fmt.Errorf("signal %q is not known", name)
+		case s.Acknowledged < c.From || max(s.Acknowledged, s.InDoubt) > maxTime || s.InDoubt < 0:
+			return fmt.Errorf("%s: the times %d and %d ns are not between %d and %d", name, s.Acknowledged, s.InDoubt, c.From, maxTime)
+		case min(t.Read, t.Sent, t.Refused, t.Retried, t.Exemplars) < 0:
+			return fmt.Errorf("%s: negative totals", name)
+		}
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing that changes.
+func (c *Checkpoint) clone() Checkpoint {
+	d := *c
+	d.clock = c.clock.clone()
+	d.Signals = make(map[Signal]signalCheckpoint, 3)
+	maps.Copy(d.Signals, c.Signals)
+	return d
 }
 
 // checkpointer keeps the checkpoint of a running replay on disk. A nil *checkpointer keeps nothing.
 type checkpointer struct {
-	path     string
-	timeline *Timeline
+	path string
 
-	mu sync.Mutex
+	mu sync.Mutex // taken after Timeline.mu where both are
 	c  Checkpoint
 }
 
 // update records how far one signal has come and writes the file.
 func (k *checkpointer) update(signal Signal, s signalCheckpoint) error {
+	return k.write(func(c *Checkpoint) { c.Signals[signal] = s })
+}
+
+// keep records the clock and writes the file.
+func (k *checkpointer) keep(next clock) error {
+	return k.write(func(c *Checkpoint) { c.clock = next.clone() })
+}
+
+// done records that the session ended and writes the file.
+func (k *checkpointer) done() error {
+	return k.write(func(c *Checkpoint) { c.Done = true })
+}
+
+// write changes the checkpoint and replaces the file by renaming, so that a crash of this process leaves
+// the old or the new one whole. It does not sync: the page cache outlives the process, and a crash of
+// the whole machine takes the local back ends along.
+func (k *checkpointer) write(change func(*Checkpoint)) error {
 	if k == nil {
 		return nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.c.Signals[signal] = s
-	return k.write()
-}
-
-// save writes the file with the clock as it is now.
-func (k *checkpointer) save(done bool) error {
-	if k == nil {
-		return nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.c.Done = done
-	return k.write()
-}
-
-// write replaces the file by renaming, so that a crash of this process leaves the old or the new one
-// whole. It does not sync: the page cache outlives the process, and a crash of the whole machine
-// takes the local back ends along. The caller holds mu.
-func (k *checkpointer) write() error {
-	k.timeline.mu.Lock()
-	k.c.Segments, k.c.Held, k.c.Stopped = k.timeline.segments, k.timeline.held, k.timeline.stopped
-	b, err := json.Marshal(&k.c)
-	k.timeline.mu.Unlock()
+	next := k.c.clone()
+	change(&next)
+	b, err := json.Marshal(&next)
 	if err != nil {
 		return fmt.Errorf("encode checkpoint: %w", err)
 	}
@@ -109,5 +129,6 @@ func (k *checkpointer) write() error {
 	if err := os.Rename(tmp, k.path); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
+	k.c = next
 	return nil
 }

@@ -21,6 +21,8 @@ type Replay struct {
 	samples *pipe[Sample] // nil without a sink for samples
 	spans   *pipe[Span]   // nil without a sink for spans
 	from    time.Time     // recorded start of what is delivered
+
+	madeStale int64 // stale markers that are stored
 }
 
 // shared is what the pipes of one replay have in common.
@@ -54,37 +56,35 @@ func New(src Source, sinks Sinks, o Options) (*Replay, error) {
 		return nil, err
 	}
 	o.setDefaults()
-	start, _ := src.Bounds()
+	start, end := src.Bounds()
 	r := &Replay{sinks: sinks}
 	r.source, r.opts, r.log = src, &o, o.Log
-	cp := o.Resume
-	if cp == nil {
-		r.timeline = NewTimeline(o.Page, o.Wall, o.Speed)
-		r.from = o.Page.Add(-o.History)
-		if r.from.Before(start) {
-			r.from = start
-		}
-		if o.For > 0 {
-			r.timeline.setBox(o.For)
-		}
-		cp = &Checkpoint{
-			Version: checkpointVersion, Session: o.Session, Recording: o.Recording, Key: o.Key,
-			From: r.from.UnixNano(), Box: o.For, Signals: make(map[Signal]signalCheckpoint),
-		}
-	} else {
-		r.timeline = cp.timeline()
-		r.from = time.Unix(0, cp.From)
+	var cp Checkpoint
+	if o.Resume != nil {
+		cp = o.Resume.clone()
 		o.Session, o.Key = cp.Session, cp.Key
+	} else {
+		cp = Checkpoint{
+			Version: checkpointVersion, Session: o.Session, Recording: o.Recording, Key: o.Key,
+			From:  later(start, o.Page.Add(-o.History)).UnixNano(),
+			clock: newClock(o.Page.UnixNano(), o.Wall.UnixNano(), o.Speed), Signals: make(map[Signal]signalCheckpoint),
+		}
+		cp.Box = o.For
 	}
+	cp.endAt(end.UnixNano())
+	r.timeline, r.from = newTimeline(cp.clock.clone()), time.Unix(0, cp.From)
 	var err error
 	if r.metrics, err = newSelfMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	if o.Checkpoint != "" {
-		r.checkpoint = &checkpointer{path: o.Checkpoint, timeline: r.timeline, c: *cp}
+		r.checkpoint = &checkpointer{path: o.Checkpoint, c: cp}
 	}
-	r.build(cp)
-	return r, r.checkWindows()
+	r.build(&cp)
+	if err := r.checkWindows(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // build makes the pipes, each from where the checkpoint says.
@@ -159,7 +159,7 @@ func (r *Replay) checkWindows() error {
 
 // Run loads the history, starts the clock, delivers until the end and returns the proof. When ctx
 // ends it stops at once, without a proof; Stop ends the session in good order. On an error the
-// checkpoint is left as it is, so that the session can be resumed.
+// session can be resumed from its checkpoint.
 func (r *Replay) Run(ctx context.Context) (*Proof, error) {
 	if err := r.deliver(ctx); err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (r *Replay) Run(ctx context.Context) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkpoint.save(true); err != nil {
+	if err := r.checkpoint.done(); err != nil {
 		return nil, err
 	}
 	r.enter(PhaseEnded)
@@ -184,7 +184,6 @@ func (r *Replay) deliver(ctx context.Context) error {
 	defer background.Wait()
 	defer cut(nil)
 	_, end := r.source.Bounds()
-	r.timeline.endAt(end.UnixNano())
 	for _, p := range r.pipes {
 		if err := p.start(run, &background, end); err != nil {
 			return err
@@ -200,7 +199,8 @@ func (r *Replay) deliver(ctx context.Context) error {
 	if err := r.each(run, runner.load); err != nil {
 		return err
 	}
-	if r.opts.ProveHistory {
+	_, page := r.timeline.Page()
+	if r.opts.ProveHistory && (r.opts.Resume == nil || time.Now().Before(page)) {
 		proof, err := r.prove(run)
 		if err != nil {
 			return err
@@ -208,8 +208,8 @@ func (r *Replay) deliver(ctx context.Context) error {
 		r.opts.OnEvent(Event{Phase: PhaseLoading, Proof: proof})
 	}
 	r.enter(PhaseReady)
-	if _, wall := r.timeline.Page(); time.Now().After(wall.Add(time.Second)) && r.opts.Resume == nil && r.opts.For > 0 {
-		r.log.Warn("loading took longer than the lead: the clock is already running", "since", time.Since(wall).Round(time.Millisecond))
+	if late := time.Since(page); late > time.Second && r.opts.Resume == nil && r.opts.For > 0 {
+		r.log.Warn("loading took longer than the lead: the clock is already running", "since", late.Round(time.Millisecond))
 	}
 	background.Go(func() error { r.watchEnd(run, cut); return nil })
 	if err := r.each(run, runner.load); err != nil { // what became due during the proof
@@ -272,39 +272,43 @@ func (r *Replay) enter(p Phase) {
 }
 
 // Pause stops the clock. What is due is still delivered; the telemetry has a gap until Resume.
-func (r *Replay) Pause() error {
-	r.timeline.pause(time.Now().UnixNano())
-	return r.checkpoint.save(false)
-}
+func (r *Replay) Pause() error { return r.change((*clock).pause) }
 
-// Resume starts the clock again, within a second, where it stands.
-func (r *Replay) Resume() error {
-	r.timeline.resume(time.Now().UnixNano())
-	return r.checkpoint.save(false)
-}
+// Resume starts the clock again, within a second, where it stands. Before the page, the page is later by
+// as much as the pause was long.
+func (r *Replay) Resume() error { return r.change((*clock).resume) }
 
-// SetSpeed changes how fast the clock runs from now on.
+// SetSpeed changes how fast the clock runs from now on, or from the page or the end of the pause on where it
+// does not run yet.
 func (r *Replay) SetSpeed(speed float64) error {
-	if speed <= 0 || speed > MaxSpeed {
-		return fmt.Errorf("speed %v is not between 0 and %d", speed, MaxSpeed)
+	if !(speed >= MinSpeed && speed <= MaxSpeed) {
+		return fmt.Errorf("speed %v is not between %v and %d", speed, MinSpeed, MaxSpeed)
 	}
-	r.timeline.setSpeed(time.Now().UnixNano(), speed)
-	return r.checkpoint.save(false)
+	return r.change(func(c *clock, now int64) { c.setSpeed(now, speed) })
 }
 
 // Stop ends the session now: what is due is delivered, then Run returns with the proof.
-func (r *Replay) Stop() { r.timeline.stop(time.Now().UnixNano()) }
+func (r *Replay) Stop() {
+	if err := r.change((*clock).stop); err != nil {
+		r.log.Error("the end is not in the checkpoint", "error", err)
+		r.timeline.change(func(c *clock) { c.stop(time.Now().UnixNano()) }, func(clock) error { return nil })
+	}
+}
+
+// change changes the clock as of now. The checkpoint has the change before it takes effect, since a
+// session that is resumed by another clock would push again what was pushed by this one. On an error nothing changes.
+func (r *Replay) change(do func(c *clock, now int64)) error {
+	return r.timeline.change(func(c *clock) { do(c, time.Now().UnixNano()) }, r.checkpoint.keep)
+}
 
 // Status returns how the replay stands.
 func (r *Replay) Status() Status {
 	now := time.Now().UnixNano()
 	phase, signals := r.status.snapshot()
-	paused, speed := r.timeline.state()
-	_, page := r.timeline.Page()
-	recorded := r.timeline.Recorded(now)
+	c := r.timeline.snapshot()
 	return Status{
-		Phase: phase, Recorded: time.Unix(0, recorded), Page: page, Speed: speed, Paused: paused,
-		Live: r.timeline.live(now), Left: r.timeline.left(now), Signals: signals,
+		Phase: phase, Recorded: time.Unix(0, c.recordedAt(now)), Page: time.Unix(0, c.Segments.wall(c.Page)),
+		Speed: c.last().Speed, Paused: c.Held != nil, Live: c.live(now), Left: c.left(now), Signals: signals,
 	}
 }
 

@@ -428,7 +428,10 @@ func TestOptionsAreChecked(t *testing.T) {
 		{func(o *replay.Options) { o.Speed = 101 }, "speed 101 is not between"},
 		{func(o *replay.Options) { o.Speed = math.Inf(1) }, "speed"},
 		{func(o *replay.Options) { o.Page = m.end.Add(1) }, "outside the recording"},
+		{func(o *replay.Options) { o.Speed = math.NaN() }, "speed NaN"},
+		{func(o *replay.Options) { o.Speed = 1e-9 }, "speed 1e-09 is not between 0.01 and 100"},
 		{func(o *replay.Options) { o.History = -1 }, "must not be negative"},
+		{func(o *replay.Options) { o.Drain = -1 }, "must not be negative"},
 	} {
 		o := options(m)
 		c.change(&o)

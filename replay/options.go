@@ -20,9 +20,12 @@ type Sinks struct {
 	SamplesWindow, RecordsWindow, SpansWindow time.Duration
 }
 
-// MaxSpeed bounds Options.Speed: samples have a resolution of one millisecond, and at 100 two samples of
-// a series a second apart still differ by ten.
-const MaxSpeed = 100
+// MinSpeed and MaxSpeed bound Options.Speed. Samples have a resolution of one millisecond: at 100 two samples of
+// a series a second apart still differ by ten. Below 0.01 an hour would take more than four days.
+const (
+	MinSpeed = 0.01
+	MaxSpeed = 100
+)
 
 // Options say what part of a recording is played, and how.
 type Options struct {
@@ -44,12 +47,14 @@ type Options struct {
 	Lead time.Duration
 	// For ends the session when the clock has run that long since the page; 0 means at the recording's end.
 	For time.Duration
-	// Speed is how fast the clock runs from the page on; 0 means 1, at most MaxSpeed.
+	// Speed is how fast the clock runs from the page on, from MinSpeed to MaxSpeed; 0 means 1.
 	Speed float64
-	// ProveHistory reads the history back before the clock starts, and reports it as an event.
+	// ProveHistory reads the history back before the clock starts, and reports it as an event; not
+	// again for a session that is resumed after its page.
 	ProveHistory bool
-	// GiveUp ends the replay when a back end that has never acknowledged anything cannot be
-	// reached for so long; 0 means 30 s. One that has is waited for.
+	// GiveUp ends the replay when a back end that has not acknowledged anything to this Replay cannot be
+	// reached for so long, or when what it answers to reading back makes no sense for so long; 0
+	// means 30 s. One that has acknowledged something is waited for.
 	GiveUp time.Duration
 	// Drain bounds how long after the end of the session and of loading what is due is still tried; 0
 	// means 1 min.
@@ -105,10 +110,10 @@ func (o *Options) validate(src Source, sinks Sinks) error {
 		return errors.New("no back end to replay into")
 	case !start.Before(end):
 		return errors.New("the recording is empty")
-	case o.Speed < 0 || o.Speed > MaxSpeed:
-		return fmt.Errorf("speed %v is not between 0 and %d", o.Speed, MaxSpeed)
-	case o.History < 0 || o.For < 0 || o.Lead < 0:
-		return errors.New("history, duration and lead must not be negative")
+	case o.Speed != 0 && !(o.Speed >= MinSpeed && o.Speed <= MaxSpeed):
+		return fmt.Errorf("speed %v is not between %v and %d", o.Speed, MinSpeed, MaxSpeed)
+	case min(o.History, o.For, o.Lead, o.GiveUp, o.Drain) < 0:
+		return errors.New("history, duration, lead, and the times to give up and to drain must not be negative")
 	case o.Resume == nil && (o.Page.Before(start) || o.Page.After(end)):
 		return fmt.Errorf("the page, %s, is outside the recording, %s to %s",
 			o.Page.UTC().Format(time.RFC3339), start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
@@ -116,6 +121,8 @@ func (o *Options) validate(src Source, sinks Sinks) error {
 		return fmt.Errorf("session %s has ended: there is nothing to resume", o.Resume.Session)
 	case o.Resume != nil && o.Resume.Recording != o.Recording:
 		return fmt.Errorf("session %s plays another recording (%s)", o.Resume.Session, o.Resume.Recording)
+	case o.Resume != nil:
+		return o.Resume.validate()
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (r *Replay) prove(ctx context.Context) (*Proof, error) {
 		row := SignalProof{Signal: p.name(), Read: t.Read, Sent: t.Sent, Refused: t.Refused, Refusal: refusals[p.name()].Refusal}
 		row.Stored = stored.Items
 		if p.name() == Metrics {
-			row.MadeStale = r.samples.progress.StaleMarkers
+			row.MadeStale = r.madeStale
 			row.Stored -= row.MadeStale
 		}
 		row.Difference = row.Stored - row.Read

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"time"
@@ -55,14 +56,15 @@ func (st *staleTracker) observe(items []Sample) {
 	}
 }
 
-// markers returns a stale marker for each series that would linger at the wall time now. It
+// markers returns a stale marker for each series that would linger at the wall time end, in ns. It
 // stands one millisecond after the series' last sample: the same marker again, should the end be repeated
 // after a crash.
-func (st *staleTracker) markers(now time.Time) []Sample {
+func (st *staleTracker) markers(end int64) []Sample {
+	since := time.Unix(0, end).Add(-lookback).UnixMilli()
 	var out []Sample
 	stale := math.Float64frombits(value.StaleNaN)
 	for _, l := range st.last {
-		if l.series == nil || l.stale || l.t < now.Add(-lookback).UnixMilli() {
+		if l.series == nil || l.stale || l.t < since {
 			continue
 		}
 		s := Sample{Series: l.series, T: l.t + 1}
@@ -79,34 +81,33 @@ func (st *staleTracker) markers(now time.Time) []Sample {
 	return out
 }
 
-// endStale ends the series of a session that has been live.
+// endStale ends the series of a session that has been live. A recording that was only loaded ends as
+// collection would that stopped just now.
 func (r *Replay) endStale(ctx context.Context) error {
-	if r.stale == nil || !r.wasLive() {
+	if r.stale == nil {
+		return nil
+	}
+	// When the session ended counts, not what time it is: after a crash the markers must be the same.
+	c := r.timeline.snapshot()
+	end, ok := c.end()
+	if !ok || end <= c.Page {
 		return nil
 	}
 	p := r.samples
-	markers := r.stale.markers(time.Now())
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Drain)
+	if p.partial.Read > 0 {
+		r.log.Error("series end without stale markers, since samples are missing")
+		return nil
+	}
+	markers := r.stale.markers(c.Segments.wall(end))
+	drain, cancel := context.WithTimeout(ctx, r.opts.Drain)
 	defer cancel()
-	p.progress.StaleMarkers = int64(len(markers))
-	if err := p.save(); err != nil {
-		return err
-	}
 	var t Totals
-	err := p.push(ctx, markers, r.opts.Resume != nil, &t)
-	p.progress.StaleMarkers = t.Sent
-	if err != nil {
-		r.log.Error("series end without stale markers", "missing", int64(len(markers))-t.Sent, "error", err)
+	err := p.push(drain, markers, r.opts.Resume != nil, &t)
+	r.madeStale = t.Sent
+	if err != nil && ctx.Err() == nil {
+		r.log.Error("series end without stale markers", "missing", t.Read-t.Sent, "error", err)
 	}
-	return p.save()
-}
-
-// wasLive tells whether the clock has passed the page: a recording that was only loaded ends as
-// collection would that stopped just now.
-func (r *Replay) wasLive() bool {
-	_, end := r.source.Bounds()
-	page, wall := r.timeline.Page()
-	return time.Now().After(wall) && page.Before(end)
+	return ctx.Err()
 }
 
 // primeStale reads again what was delivered shortly before a crash, since the series' last samples
@@ -115,12 +116,11 @@ func (r *Replay) primeStale() error {
 	if r.stale == nil {
 		return nil
 	}
-	to := time.Unix(0, r.samples.progress.Acknowledged)
-	_, speed := r.timeline.state()
-	back := time.Duration(float64(lookback) * max(speed, 1))
-	reader, err := r.source.Samples(later(r.from, to.Add(-back)), to)
+	to := r.samples.progress.Acknowledged
+	back := time.Unix(0, r.timeline.Recorded(r.timeline.Wall(to)-int64(lookback)))
+	reader, err := r.source.Samples(later(r.from, back), time.Unix(0, to))
 	if err != nil {
-		return err
+		return fmt.Errorf("read %s: %w", Metrics, err)
 	}
 	defer reader.Close()
 	m := r.timeline.mapping()
@@ -136,7 +136,7 @@ func (r *Replay) primeStale() error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read %s: %w", Metrics, err)
 		}
 	}
 }

@@ -26,6 +26,8 @@ type Totals struct {
 	Sent    int64 `json:"sent"`    // acknowledged by the back end, or found there by reading back
 	Refused int64 `json:"refused"` // finally refused by the back end
 	Retried int64 `json:"retried"` // requests that were tried again
+	// Exemplars came with the samples that were read.
+	Exemplars int64 `json:"exemplars,omitempty"`
 }
 
 func (t *Totals) add(o Totals) {
@@ -33,6 +35,7 @@ func (t *Totals) add(o Totals) {
 	t.Sent += o.Sent
 	t.Refused += o.Refused
 	t.Retried += o.Retried
+	t.Exemplars += o.Exemplars
 }
 
 // SignalStatus is how one signal stands.
