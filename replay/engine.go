@@ -102,6 +102,7 @@ func (r *Replay) build(cp *Checkpoint) {
 			signal: Metrics, open: r.source.Samples, sink: r.sinks.Samples, shared: &r.shared, round: maxSamples,
 			due: sampleDue, lane: func(s *Sample) uint32 { return s.Series.ID },
 			prepare: b.prepare, rebase: b.sample, observe: r.stale.observe,
+			exemplars: func(s *Sample) int { return len(s.Exemplars) },
 		}
 		p.progress, p.doubt = at(Metrics)
 		r.samples = p

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -142,6 +143,7 @@ type backend[T replay.Item] struct {
 	// fault is asked before each push; a returned error is answered, after storing keep of the items.
 	fault func(n int) (keep int, err error)
 	tries int
+	most  int // items that one push takes; 0 means 500
 }
 
 func newBackend[T replay.Item](id func(T) string, at func(T) int64) *backend[T] {
@@ -151,7 +153,7 @@ func newBackend[T replay.Item](id func(T) string, at func(T) int64) *backend[T] 
 func (b *backend[T]) Push(ctx context.Context, items []T) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	items = items[:min(len(items), 500)]
+	items = items[:min(len(items), cmp.Or(b.most, 500))]
 	b.tries++
 	keep, err := len(items), error(nil)
 	if b.fault != nil {
@@ -182,13 +184,16 @@ func (b *backend[T]) Missing(_ context.Context, items []T) ([]T, error) {
 func (b *backend[T]) Stored(_ context.Context, from, to time.Time) (replay.Stored, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var n int64
+	var n replay.Stored
 	for _, it := range b.items {
 		if t := b.time(it); t >= from.Truncate(time.Millisecond).UnixNano() && t <= to.UnixNano() {
-			n++
+			n.Items++
+			if s, ok := any(it).(replay.Sample); ok {
+				n.Exemplars += int64(len(s.Exemplars))
+			}
 		}
 	}
-	return replay.Stored{Items: n}, nil
+	return n, nil
 }
 
 func (b *backend[T]) Close() error { return nil }

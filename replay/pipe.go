@@ -34,15 +34,16 @@ const (
 // push it, wait for the acknowledgement. A round ends between two due times, so that "everything due
 // before t is acknowledged" describes the progress exactly.
 type pipe[T Item] struct {
-	signal  Signal
-	open    func(from, to time.Time) (Reader[T], error)
-	sink    Sink[T]
-	round   int                // soft limit of items in one round
-	due     func(*T) int64     // recorded due time, ns
-	lane    func(*T) uint32    // items of equal value are pushed in order
-	prepare func([]T, mapping) // sees each round before it is shared out; may be nil
-	rebase  func(*T, mapping)
-	observe func([]T) // sees rebased items after they were acknowledged, in order; may be nil
+	signal    Signal
+	open      func(from, to time.Time) (Reader[T], error)
+	sink      Sink[T]
+	round     int                // soft limit of items in one round
+	due       func(*T) int64     // recorded due time, ns
+	lane      func(*T) uint32    // items of equal value are pushed in order
+	prepare   func([]T, mapping) // sees each round before it is shared out; may be nil
+	rebase    func(*T, mapping)
+	exemplars func(*T) int // how many an item carries; may be nil
+	observe   func([]T)    // sees rebased items after they were acknowledged, in order; may be nil
 	*shared
 
 	ahead   chan chunk[T]
@@ -278,6 +279,11 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 	if err != nil {
 		p.partial = sum
 		return err
+	}
+	if p.exemplars != nil {
+		for i := range round {
+			sum.Exemplars += int64(p.exemplars(&round[i]))
+		}
 	}
 	p.progress.Totals.add(sum)
 	p.progress.Acknowledged = last + 1

@@ -28,11 +28,15 @@ type SignalProof struct {
 	Difference int64 `json:"difference"` // Stored - Read
 	// MadeStale counts the stale markers that the engine sent when the session ended, and stored.
 	MadeStale int64 `json:"made_stale,omitempty"`
+	// ExemplarsRead and ExemplarsStored count the exemplars of the samples. They are shown and not judged: a
+	// back end may keep fewer, since it holds them in a ring that all sessions share, or in none.
+	ExemplarsRead   int64 `json:"exemplars_read,omitempty"`
+	ExemplarsStored int64 `json:"exemplars_stored,omitempty"`
 	// Refusal is the server's words for the last final refusal.
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// OK tells whether all numbers of all signals agree.
+// OK tells whether the numbers of all signals agree: what was read, sent and stored.
 func (p *Proof) OK() bool {
 	for _, s := range p.Signals {
 		if s.Read != s.Sent || s.Read != s.Stored {
@@ -60,6 +64,7 @@ func (r *Replay) prove(ctx context.Context) (*Proof, error) {
 		if p.name() == Metrics {
 			row.MadeStale = r.madeStale
 			row.Stored -= row.MadeStale
+			row.ExemplarsRead, row.ExemplarsStored = t.Exemplars, stored.Exemplars
 		}
 		row.Difference = row.Stored - row.Read
 		proof.Signals = append(proof.Signals, row)
@@ -99,7 +104,8 @@ func (r *Replay) storedOf(ctx context.Context, p runner) (Stored, error) {
 // sentTraces returns the remapped ids of all traces of which a span was due so far. It reads the
 // recording again, so that nothing need be remembered while it plays; 16 bytes a trace are held here.
 func (r *Replay) sentTraces() ([]pcommon.TraceID, error) {
-	reader, err := r.source.Spans(r.from, time.Unix(0, r.spans.progress.Acknowledged))
+	horizon, _ := r.timeline.due(time.Now().UnixNano())
+	reader, err := r.source.Spans(r.from, time.Unix(0, horizon))
 	if err != nil {
 		return nil, err
 	}
