@@ -224,7 +224,7 @@ func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T
 			p.buf = append(p.buf, c.items...)
 			p.space = p.buf
 			select {
-			case p.spent <- c.items[:cap(c.items)]:
+			case p.spent <- forget(c.items[:cap(c.items)]):
 			default:
 			}
 			if c.err == io.EOF {
@@ -289,6 +289,10 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 	p.progress.Acknowledged = last + 1
 	p.status.set(p.signal, p.progress.Totals)
 	p.observeLateness(groups)
+	forget(round)
+	for _, items := range lanes {
+		forget(items)
+	}
 	return nil
 }
 
@@ -305,6 +309,13 @@ func (p *pipe[T]) split(round []T) [][]T {
 		p.lanes[k] = append(p.lanes[k], round[i])
 	}
 	return p.lanes[:]
+}
+
+// forget clears items that are done with: what they point to, lines and whole messages of spans, would
+// else live as long as the buffer.
+func forget[T Item](items []T) []T {
+	clear(items)
+	return items
 }
 
 // dueGroup is a number of items that are due at the same wall time, in ns.
