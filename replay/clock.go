@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -169,7 +170,7 @@ func (c *clock) startAt(recorded, now int64, speed float64) {
 	if len(c.Segments) > 1 && c.last().Recorded == recorded {
 		c.Segments = c.Segments[:len(c.Segments)-1]
 	}
-	wall := max(now, c.Segments.wall(recorded-1)) // the wall clock may have been set back
+	wall := max(now, c.Segments.wall(recorded-1), c.last().Wall) // the wall clock may have been set back
 	if speed == 1 {
 		wall = wholeShift(recorded, wall)
 	}
@@ -248,7 +249,7 @@ func (c *clock) live(now int64) time.Duration {
 // validate checks a clock that comes from a file.
 func (c *clock) validate() error {
 	if len(c.Segments) == 0 {
-		return fmt.Errorf("the clock has no segments")
+		return errors.New("the clock has no segments")
 	}
 	times := []int64{c.Page, int64(c.Box)}
 	for i, s := range c.Segments {
@@ -261,7 +262,16 @@ func (c *clock) validate() error {
 		times = append(times, s.Recorded, s.Wall)
 	}
 	if c.last().Recorded < c.Page {
-		return fmt.Errorf("the clock ends before the page")
+		return errors.New("the clock ends before the page")
+	}
+	if c.Held != nil {
+		i := len(c.Segments) - 1
+		if *c.Held < c.Page { // the page's segment is still ahead
+			i--
+		}
+		if i >= 0 && *c.Held < c.Segments[i].Recorded {
+			return fmt.Errorf("the clock stands before its segment %d", i)
+		}
 	}
 	for _, t := range []*int64{c.Held, c.Stopped} {
 		if t != nil {

@@ -50,6 +50,7 @@ func TestTimelineTable(t *testing.T) {
 			c.resume(w + 19*second)
 		}, 4 * second, 22 * second},
 		{"pausing at the page", func(c *clock) { c.pause(w - 1); c.resume(w + 5*second - 1) }, second, 6 * second},
+		{"pausing just before the page, at another speed", func(c *clock) { c.setSpeed(w-second, 2); c.pause(w - 1); c.resume(w - 1) }, 2 * second, second},
 		{"a wall clock that is set back", func(c *clock) { c.due(w + 10*second); c.setSpeed(w+6*second, 2) }, 12 * second, 11 * second},
 		{"a pause while the wall clock is set back", func(c *clock) { c.due(w + 10*second); c.pause(w + 6*second); c.resume(w + 7*second) }, 12 * second, 12 * second},
 		{"resuming a running clock", func(c *clock) { c.resume(w + 8*second) }, 9 * second, 9 * second},
