@@ -84,6 +84,7 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 		return err
 	}
 	defer closeSinks()
+	sinks.SamplesWindow, sinks.RecordsWindow = stack.Window, stack.Window
 	s, err := a.newSession(rec, sinks, o, p)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -60,11 +62,23 @@ func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.
 			close(s.live)
 		}
 	}
+	limitMemory()
 	var err error
 	if s.replay, err = replay.New(rec, sinks, o); err != nil {
 		return nil, backEndError(err)
 	}
 	return s, nil
+}
+
+// memoryLimit is what the Go runtime tries to stay below. A replay needs about half of it; without a
+// limit the collector would let the heap grow to twice what is in use before it looks.
+const memoryLimit = 128 << 20
+
+// limitMemory sets the limit, unless GOMEMLIMIT has.
+func limitMemory() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 func newProofEvent(of string, proof *replay.Proof) proofEvent {

@@ -61,6 +61,10 @@ func DefaultPorts() Ports {
 	return Ports{Prometheus: 9090, Loki: 3100, OTLPGRPC: 4317, OTLPHTTP: 4318, Jaeger: 16686}
 }
 
+// Window is how far back from now the stack's Prometheus and Loki take samples and lines, as their
+// files under grafana/stack say (out_of_order_time_window, reject_old_samples_max_age).
+const Window = 8 * 24 * time.Hour
+
 // Options say where and how a stack runs. Only Dir and Bin must be set.
 type Options struct {
 	Dir  string // data in Dir/{prometheus,loki,jaeger}, logs in Dir/logs/NAME.log; made if missing
