@@ -123,6 +123,13 @@ func (c *clock) due(now int64) (horizon int64, ended bool) {
 // horizon is due without the end. It does not go back when the wall clock does.
 func (c *clock) horizon(now int64) int64 { return max(c.recordedAt(now)+1, c.passed) }
 
+// prolong makes the time box longer, where there is one.
+func (c *clock) prolong(d time.Duration) {
+	if c.Box > 0 {
+		c.Box += d
+	}
+}
+
 func (c *clock) pause(now int64) {
 	if c.Held == nil {
 		at := c.horizon(now)

@@ -110,3 +110,35 @@ func (d *damagedReader) Read(p []replay.Span) (int, error) {
 	}
 	return 0, errDamaged
 }
+
+// A history that takes longer to load than Lead costs the player nothing: the time box starts when it
+// is loaded.
+func TestLateLoadingLeavesTheTimeBoxWhole(t *testing.T) {
+	for _, slow := range []time.Duration{10 * time.Second, 50 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			m, b := incident(30, 4*time.Minute), newBackends()
+			o := options(m)
+			o.For = 30 * time.Second
+			first := true
+			b.spans.fault = func(n int) (int, error) {
+				if first {
+					first = false
+					time.Sleep(slow)
+				}
+				return n, nil
+			}
+			var live time.Time
+			o.OnEvent = func(e replay.Event) {
+				if e.Phase == replay.PhaseLive {
+					live = time.Now()
+				}
+			}
+			if p := run(t, mustNew(t, m, b.sinks(), o)); !p.OK() {
+				t.Errorf("proof: %+v", p.Signals)
+			}
+			if took := time.Since(live); took < o.For || took > o.For+time.Second {
+				t.Errorf("after %v of loading the session was live for %v, want %v", slow, took, o.For)
+			}
+		})
+	}
+}

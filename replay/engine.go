@@ -208,10 +208,15 @@ func (r *Replay) deliver(ctx context.Context) error {
 		}
 		r.opts.OnEvent(Event{Phase: PhaseLoading, Proof: proof})
 	}
-	r.enter(PhaseReady)
-	if late := time.Since(page); late > time.Second && r.opts.Resume == nil && r.opts.For > 0 {
-		r.log.Warn("loading took longer than the lead: the clock is already running", "since", late.Round(time.Millisecond))
+	if late := time.Since(page); late > 0 && r.opts.Resume == nil {
+		if err := r.change(func(c *clock, _ int64) { c.prolong(late) }); err != nil {
+			return err
+		}
+		if late > time.Second {
+			r.log.Warn("loading took longer than the lead; the time box starts now", "after the page", late.Round(time.Millisecond))
+		}
 	}
+	r.enter(PhaseReady)
 	background.Go(func() error { r.watchEnd(run, cut); return nil })
 	if err := r.each(run, runner.load); err != nil { // what became due during the proof
 		return err

@@ -45,7 +45,8 @@ type Options struct {
 	Wall time.Time
 	// Lead is the time allowed for loading the history before the page happens.
 	Lead time.Duration
-	// For ends the session when the clock has run that long since the page; 0 means at the recording's end.
+	// For ends the session when the clock has run that long since the page, or since the history was
+	// loaded if that took longer than Lead; 0 means at the recording's end.
 	For time.Duration
 	// Speed is how fast the clock runs from the page on, from MinSpeed to MaxSpeed; 0 means 1.
 	Speed float64

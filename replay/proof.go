@@ -1,10 +1,12 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -111,19 +113,26 @@ func (r *Replay) sentTraces() ([]pcommon.TraceID, error) {
 	}
 	defer reader.Close()
 	text := newText(r.opts.Key, nil)
-	seen := make(map[pcommon.TraceID]struct{})
 	var ids []pcommon.TraceID
+	distinct := func() {
+		slices.SortFunc(ids, func(a, b pcommon.TraceID) int { return bytes.Compare(a[:], b[:]) })
+		ids = slices.Compact(ids)
+	}
 	buf := make([]Span, readAhead)
-	for {
+	for limit := 1 << 16; ; {
 		n, err := reader.Read(buf)
 		for _, s := range buf[:n] {
-			id := s.Span.TraceID()
-			if _, ok := seen[id]; !ok {
-				seen[id] = struct{}{}
-				ids = append(ids, text.IDs.Trace(id))
-			}
+			ids = append(ids, s.Span.TraceID())
+		}
+		if len(ids) > limit {
+			distinct()
+			limit = max(limit, 2*len(ids))
 		}
 		if err == io.EOF {
+			distinct()
+			for i, id := range ids {
+				ids[i] = text.IDs.Trace(id)
+			}
 			return ids, nil
 		}
 		if err != nil {
