@@ -14,6 +14,8 @@ const (
 	// firstBackoff and maxBackoff bound the pause between two tries; it doubles, with up to a quarter of jitter.
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
+	// maxRetryAfter bounds what a server may ask for: a live session cannot wait for longer.
+	maxRetryAfter = time.Minute
 	// warnEvery is how often a sink that keeps failing is reported.
 	warnEvery = 10 * time.Second
 )
@@ -148,7 +150,7 @@ func (r *retry) wait(ctx context.Context, cause *PushError, giveUp time.Duration
 		r.log.Warn("back end does not take items, trying again", "answer", cause.Error())
 		r.warned = now
 	}
-	d := max(r.backoff+rand.N(r.backoff/4), cause.RetryAfter)
+	d := max(r.backoff+rand.N(r.backoff/4), min(cause.RetryAfter, maxRetryAfter))
 	r.backoff = min(2*r.backoff, maxBackoff)
 	return sleep(ctx, d)
 }

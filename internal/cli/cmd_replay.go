@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firedrill/internal/dirlock"
 	"firedrill/replay"
 	"firedrill/replay/recording"
 )
@@ -54,6 +55,11 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := lockSession(o)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	sinks, closeSinks, err := a.openSinks(at, a.configuredReach, o.Session)
 	if err != nil {
 		return err
@@ -100,6 +106,27 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 		a.log.Warn("remove checkpoint", "err", err)
 	}
 	return in.err("")
+}
+
+// lockSession keeps a second process from playing or resuming the same session at the same time.
+func lockSession(o replay.Options) (unlock func(), err error) {
+	dir := filepath.Dir(o.Checkpoint)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fail(exitFailed, fmt.Errorf("make the session's folder: %w", err), "choose another --state-dir")
+	}
+	release, err := dirlock.Lock(dir)
+	if errors.Is(err, dirlock.ErrHeld) {
+		return nil, fail(exitUsage, fmt.Errorf("session %s is being played by another firedrill", o.Session), "wait for its end, or choose another --session")
+	}
+	if err != nil {
+		return nil, fail(exitFailed, err, "choose another --state-dir")
+	}
+	return func() {
+		if _, err := os.Stat(o.Checkpoint); errors.Is(err, fs.ErrNotExist) {
+			os.RemoveAll(dir) // nothing came of the session
+		}
+		release()
+	}, nil
 }
 
 // replayOptions are the engine's options for a new session or one that goes on.

@@ -40,8 +40,8 @@ var (
 	}}
 	speedKind = kind{"N", func(s string) (any, error) {
 		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || !(f > 0 && f <= replay.MaxSpeed) {
-			return nil, fmt.Errorf("expected a number above 0 and at most %d, such as 1 or 2.5", replay.MaxSpeed)
+		if err != nil || !(f >= replay.MinSpeed && f <= replay.MaxSpeed) {
+			return nil, fmt.Errorf("expected a number from %v to %v, such as 1 or 2.5", replay.MinSpeed, replay.MaxSpeed)
 		}
 		return f, nil
 	}}

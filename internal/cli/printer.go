@@ -158,6 +158,9 @@ func (p *textPrinter) proof(e proofEvent) {
 		if s.Refused > 0 {
 			fmt.Fprintf(p.out, "%s: %d refused, the last with: %s\n", s.Signal, s.Refused, s.Refusal)
 		}
+		if s.ExemplarsRead > 0 {
+			fmt.Fprintf(p.out, "%s: with %d exemplars, of which %d are stored\n", s.Signal, s.ExemplarsRead, s.ExemplarsStored)
+		}
 		if s.MadeStale > 0 {
 			fmt.Fprintf(p.out, "%s: besides, %d stale markers that end the session's series\n", s.Signal, s.MadeStale)
 		}

@@ -86,6 +86,12 @@ func TestKilledReplayResumes(t *testing.T) {
 					return err == nil && len(cp.Signals) == 3
 				})
 			}
+			if c.live {
+				second, err := exec.Command(bin, append(args, "--resume")...).CombinedOutput()
+				if err == nil || !strings.Contains(string(second), "is being played by another firedrill") {
+					t.Errorf("resuming a session that is live: %v, %s", err, second)
+				}
+			}
 			timer := time.NewTimer(c.wait)
 			<-timer.C
 			if err := killed.Process.Kill(); err != nil {

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"firedrill/internal/dirlock"
 )
 
 // Names of the back ends, as PID and Event use them.
@@ -153,7 +155,10 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if err := prepare(o.Dir); err != nil {
 		return nil, err
 	}
-	unlock, err := lockDir(o.Dir)
+	unlock, err := dirlock.Lock(o.Dir) // Loki would write into another's data without noticing
+	if errors.Is(err, dirlock.ErrHeld) {
+		return nil, fmt.Errorf("data folder %s is in use by another running stack; stop it or choose another folder", o.Dir)
+	}
 	if err != nil {
 		return nil, err
 	}
