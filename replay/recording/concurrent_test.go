@@ -21,7 +21,7 @@ func TestConcurrentUse(t *testing.T) {
 		func(i int64) error { return w.Sample(up, i, float64(i)) },
 		func(i int64) error { return w.Exemplar(up, replay.Exemplar{T: i}) },
 		func(i int64) error { return w.Record(app, i, fmt.Sprint(i), nil) },
-		func(i int64) error { return w.Spans(oneSpan(1, 1, i, i+1, "x")) },
+		func(i int64) error { return w.Spans(oneSpan(1, 1, 1000*i, 1000*i+1, "x")) },
 	} {
 		wg.Go(func() {
 			for i := int64(1); i <= n; i++ { // read takes 0 for no time

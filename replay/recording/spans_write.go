@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -168,6 +169,15 @@ func (w *spansWriter) write() (err error) {
 	return w.cut()
 }
 
+// sameSpan tells whether two spans have one identity: equal ids, and starts in the same microsecond,
+// since Jaeger's Badger store keeps only one of those (its key is the start in microseconds:
+// internal/storage/v1/badger/spanstore/writer.go, createTraceKV).
+func sameSpan(a, b []byte) bool {
+	const ids = 16 + 8
+	micros := int64(time.Microsecond)
+	return bytes.Equal(a[:ids], b[:ids]) && getTime(a[ids:])/micros == getTime(b[ids:])/micros
+}
+
 // dedupe moves the spans from byID to byTime, keeping the first of each identity.
 func (w *spansWriter) dedupe(byTime *sorter) (err error) {
 	m, err := w.byID.merge()
@@ -193,7 +203,7 @@ func (w *spansWriter) dedupe(byTime *sorter) (err error) {
 		if err != nil {
 			return err
 		}
-		if first != nil && bytes.Equal(next[:spanIDKey], first[:spanIDKey]) {
+		if first != nil && sameSpan(next, first) {
 			if bytes.Equal(next, first) {
 				w.changed.DuplicateSpans++
 			} else {

@@ -158,10 +158,11 @@ func TestDuplicatesAndConflicts(t *testing.T) {
 	check(t, w.Spans(oneSpan(1, 1, 1, 5, "a")))
 	check(t, w.Spans(oneSpan(1, 1, 1, 5, "a")))
 	check(t, w.Spans(oneSpan(1, 1, 1, 4, "a")))
-	check(t, w.Spans(oneSpan(1, 1, 2, 5, "same ids, another start")))
+	check(t, w.Spans(oneSpan(1, 1, 999, 1500, "same ids, another start in the same microsecond")))
+	check(t, w.Spans(oneSpan(1, 1, 1000, 1500, "same ids, another start")))
 	m := mustClose(t, w)
 	want := recording.Changed{DuplicateSamples: 3, ConflictingSamples: 2, DuplicateExemplars: 1, UndeliverableExemplars: 1,
-		DuplicateLines: 2, MovedLines: 2, RepairedLines: 1, DuplicateSpans: 1, ConflictingSpans: 1}
+		DuplicateLines: 2, MovedLines: 2, RepairedLines: 1, DuplicateSpans: 1, ConflictingSpans: 2}
 	if d := cmp.Diff(want, m.Changed); d != "" {
 		t.Errorf("changed (-want +got):\n%s", d)
 	}
