@@ -1,0 +1,119 @@
+package model_test
+
+import (
+	"strings"
+	"testing"
+
+	"firedrill/scenarios/sim/model"
+)
+
+const sound = `version: 1
+namespace: shop
+cluster: prod
+nodes:
+  - {name: node-a, zone: a, cores: 4, memory: 16Gi}
+services:
+  - name: web
+    version: 1.0.0
+    replicas: 2
+    cpu: {request: 500m}
+    memory: {request: 64Mi, limit: 128Mi, base: 32Mi}
+    dependencies:
+      - service: db
+        timeout: 1s
+        retry: {attempts: 3, backoff: 50ms}
+    operations:
+      - name: GET /
+        steps:
+          - work: {time: "lognormal(4ms, 20ms)", cpu: 0.5}
+          - call: {service: db, operation: SELECT pages}
+  - name: db
+    kind: database
+    version: "15.4"
+    replicas: 1
+    cpu: {request: 1}
+    memory: {request: 1Gi, base: 500Mi}
+    operations:
+      - name: SELECT pages
+        steps: [{work: {time: exp(3ms), cpu: 0.2}}]
+clients:
+  - {name: browsers, service: web, rate: 20, mix: [{operation: GET /, weight: 1}]}
+`
+
+func TestRead(t *testing.T) {
+	s, err := model.Read("system.yaml", []byte(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := s.Service("web")
+	if web.Kind != model.App || web.CPU.Request != 0.5 || web.Memory.Limit != 128<<20 || web.Operations[0].Protocol != model.HTTP {
+		t.Errorf("got %+v", web)
+	}
+	if got, want := web.Operations[0].Steps[0].Work.Time, (model.Dist{Kind: model.LogNormal, A: 4e6, B: 20e6}); got != want {
+		t.Errorf("time %+v, want %+v", got, want)
+	}
+	if got := s.Service("db").Operations[0].Protocol; got != model.SQL {
+		t.Errorf("protocol %q, want %q", got, model.SQL)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"unknown key":       {"replicas: 2", "replica: 2", `system.yaml:9: unknown key "replica"`},
+		"bad size":          {"64Mi", "64MB", `system.yaml:11: "64MB": expected a size`},
+		"bad distribution":  {"lognormal(4ms, 20ms)", "gauss(4ms)", `system.yaml:19: "gauss(4ms)": expected a distribution`},
+		"unknown service":   {"{service: db, op", "{service: cache, op", `service web: operation GET /: step 2: the service has no dependency "cache"`},
+		"unknown operation": {"SELECT pages}", "SELECT users}", `db has no operation "SELECT users"`},
+		"two steps in one":  {"- call:", "  call:", "expected exactly one of work, call"},
+		"no client":         {"browsers, service: web", "browsers, service: shop", `client browsers: no service is called "shop"`},
+		"attempts":          {"attempts: 3", "attempts: 0", "retry: attempts is 0, expected 1 to 20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(sound, c.old) {
+				t.Fatalf("the sound system has no %q", c.old)
+			}
+			_, err := model.Read("system.yaml", []byte(strings.Replace(sound, c.old, c.new, 1)))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestCheckFaults(t *testing.T) {
+	s, err := model.Read("system.yaml", []byte(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		setting model.Setting
+		want    string
+	}{
+		"sound":               {model.Setting{Service: "web", Parameter: model.DepTimeout, Name: "db", To: "20ms"}, ""},
+		"factor":              {model.Setting{Service: "db", Parameter: model.WorkTime, Times: 3}, ""},
+		"no such parameter":   {model.Setting{Service: "web", Parameter: "speed", To: "1"}, "there is no such parameter"},
+		"no such dependency":  {model.Setting{Service: "db", Parameter: model.DepTimeout, Name: "web", To: "20ms"}, `db has no dependency "web"`},
+		"wrong notation":      {model.Setting{Service: "web", Parameter: model.DepTimeout, Name: "db", To: "20"}, "expected a duration"},
+		"nothing set":         {model.Setting{Service: "web", Parameter: model.Workers}, "expected one of to and times"},
+		"node instead of web": {model.Setting{Node: "node-a", Parameter: model.Workers, To: "1"}, `expected the name of a service, got ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := s.CheckFaults([]model.Fault{{Set: []model.Setting{c.setting}}})
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(sound))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if s, err := model.Read("system.yaml", text); err == nil && len(s.Services) == 0 {
+			t.Error("a system without services was taken")
+		}
+	})
+}
