@@ -1,220 +1,187 @@
-// Package scenarios loads scenarios: a recording with a brief, a page and a time box.
+// Package scenarios loads scenarios: a recording, or a system to simulate, with a brief, a page and a
+// time box, and apart from them the answer key.
 //
-// Each folder of this directory is one scenario. [Load] reads one from any folder, [Builtin] one of
-// those that are part of the program. A scenario.yaml is read strictly: an unknown key, a missing one
-// or a value that cannot be is an error with file and line.
+// Each folder of this directory that has a scenario.yaml is one scenario of the program; [Open] finds
+// those and the ones of another directory, [Load] reads one from any folder. A scenario is up to three files, described in docs/scenario-authoring.md:
+// scenario.yaml ([Scenario]) is what players may see, system.yaml is the simulated system while it is
+// healthy, answer.yaml ([Answer]) is the key with the faults that are injected.
+//
+// # Guarantees
+//
+// The files are read strictly: an unknown key, a missing one or a value that cannot be is an error
+// with file and line. A Scenario holds nothing of its answer, and no error about an answer.yaml
+// quotes a value of it.
 package scenarios
 
 import (
-	"bytes"
-	"embed"
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
-// File is the name of a scenario's file in its folder.
-const File = "scenario.yaml"
+// Names of a scenario's files in its folder.
+const (
+	File       = "scenario.yaml"
+	SystemFile = "system.yaml"
+	AnswerFile = "answer.yaml"
+)
 
-// Version is the only version of scenario.yaml so far.
+// Version is the only version of scenario.yaml and answer.yaml so far.
 const Version = 1
 
-//go:embed */scenario.yaml
-var builtin embed.FS
-
-// Scenario is what scenario.yaml says.
+// Scenario is what scenario.yaml says: all that players and facilitators may see before the end.
 type Scenario struct {
-	Version int    `yaml:"version"`
-	ID      string `yaml:"id"` // equal to the folder's name
-	Title   string `yaml:"title"`
-	Brief   string `yaml:"brief"` // what the player may know at the start, Markdown
-	Page    Page   `yaml:"page"`
+	// Version of the format: 1.
+	Version int `yaml:"version"`
+	// ID is the folder's name. It names the symptom, never the mechanism.
+	ID string `yaml:"id"`
+	// Title is one line. It names the symptom, never the mechanism.
+	Title string `yaml:"title"`
+	// Difficulty tells for whom the scenario is.
+	Difficulty Difficulty `yaml:"difficulty"`
+	// Brief is what the player may know at the start, in Markdown.
+	Brief string `yaml:"brief"`
+	// Page is the alert that calls the player in.
+	Page Page `yaml:"page"`
 	// Timebox is how long the player has, counted from the page.
 	Timebox Duration `yaml:"timebox"`
-	// History is how much recorded time before the page is loaded; 0 is all there is.
+	// History is how much recorded time before the page is loaded; without it, all there is.
 	History Duration `yaml:"history"`
-	// Recording is the recording's folder, relative to the scenario's. Exactly one of Recording and
-	// Generate is set.
-	Recording string `yaml:"recording"`
-	// Generate names a recording that the program makes itself.
-	Generate string `yaml:"generate"`
 
-	// Dir is the scenario's folder, "" for one that is part of the program.
-	Dir string `yaml:"-"`
+	// Recording is the recording's folder, relative to the scenario's. Exactly one of recording and system is set.
+	Recording string `yaml:"recording"`
+	// System is the file that describes the simulated system: system.yaml.
+	System string `yaml:"system"`
+	// Generate names a recording that the program makes itself.
+	Generate string `yaml:"generate" jsonschema:"-"`
+	// Seed decides everything random in a simulation.
+	Seed uint64 `yaml:"seed"`
+	// Start is the recorded time at which a simulation starts, RFC 3339.
+	Start Time `yaml:"start"`
+	// Length is how much recorded time is simulated.
+	Length Duration `yaml:"length"`
+
+	// Services is the catalogue: every part of the system that a player may look up.
+	Services []Service `yaml:"services"`
+	// Diagram is a Mermaid flowchart whose nodes are services of the catalogue; the node users stands for people outside.
+	Diagram string `yaml:"diagram"`
+	// Changes is the change log, in order of time, most of it innocent.
+	Changes []Change `yaml:"changes"`
+	// Suspects are what players can choose from.
+	Suspects Suspects `yaml:"suspects"`
+
+	dir    string // "" for a scenario of the program
+	folder fs.FS  // the scenario's folder
 }
+
+// Difficulty tells for whom a scenario is.
+type Difficulty string
+
+// The difficulties.
+const (
+	Introductory Difficulty = "introductory" // suits a first-timer
+	Intermediate Difficulty = "intermediate"
+	Advanced     Difficulty = "advanced"
+)
+
+var difficulties = []Difficulty{Introductory, Intermediate, Advanced}
 
 // Page is the moment that calls the player in.
 type Page struct {
-	At    Moment `yaml:"at"`
-	Alert string `yaml:"alert"` // the alert's text
+	// At is when the page comes: a duration from the recording's start, or RFC 3339.
+	At Moment `yaml:"at"`
+	// Alert is the alert's text.
+	Alert string `yaml:"alert"`
+	// Labels are those of the alert, such as severity and service.
+	Labels map[string]string `yaml:"labels"`
 }
 
-// Moment is a recorded time: Abs, or Offset from the recording's start when Abs is zero.
-type Moment struct {
-	Abs    time.Time
-	Offset time.Duration
+// Service is one entry of the service catalogue.
+type Service struct {
+	// Name as it appears in the telemetry.
+	Name string `yaml:"name"`
+	// Description says in a sentence what it does.
+	Description string `yaml:"description"`
+	// Owner is the team to ask.
+	Owner string `yaml:"owner"`
+	// Tier is how critical it is: 1 (everything depends on it) to 4 (nobody waits for it).
+	Tier int `yaml:"tier"`
+	// Language or product, such as go, java or postgresql.
+	Language string `yaml:"language"`
+	// Links lead to runbooks, repositories and dashboards.
+	Links []Link `yaml:"links"`
+	// DependsOn names the services that it calls.
+	DependsOn []string `yaml:"depends_on"`
 }
 
-// In returns the moment in a recording that starts at start.
-func (m Moment) In(start time.Time) time.Time {
-	if m.Abs.IsZero() {
-		return start.Add(m.Offset)
-	}
-	return m.Abs
+// Link is a title and an address.
+type Link struct {
+	// Title is what to show.
+	Title string `yaml:"title"`
+	// URL is an absolute address, or a path on the server that shows it.
+	URL string `yaml:"url"`
 }
 
-// UnmarshalYAML reads RFC 3339 or a duration.
-func (m *Moment) UnmarshalYAML(n *yaml.Node) error {
-	if t, err := time.Parse(time.RFC3339Nano, n.Value); err == nil {
-		m.Abs = t
-		return nil
-	}
-	d, err := time.ParseDuration(n.Value)
-	if err != nil || d < 0 {
-		return lineError{n.Line, fmt.Sprintf("%q: expected RFC 3339, or a duration from the recording's start such as 30m", n.Value)}
-	}
-	m.Offset = d
-	return nil
+// Change is one entry of the change log.
+type Change struct {
+	// At is a duration from the recording's start (negative before it), or RFC 3339.
+	At Moment `yaml:"at"`
+	// Kind of the change.
+	Kind ChangeKind `yaml:"kind"`
+	// Service of the catalogue that was changed.
+	Service string `yaml:"service"`
+	// Summary is one line, as its author wrote it.
+	Summary string `yaml:"summary"`
+	// Author is who made it.
+	Author string `yaml:"author"`
 }
 
-// Duration is a time.Duration, written as in Go (90s, 1h30m), not negative.
-type Duration time.Duration
+// ChangeKind is the kind of a Change.
+type ChangeKind string
 
-// UnmarshalYAML reads a duration.
-func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	v, err := time.ParseDuration(n.Value)
-	if err != nil || v < 0 {
-		return lineError{n.Line, fmt.Sprintf("%q: expected a duration such as 90s or 45m", n.Value)}
-	}
-	*d = Duration(v)
-	return nil
-}
-
-// lineError is an error at a line of the file.
-type lineError struct {
-	line int
-	text string
-}
-
-func (e lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
-
-// Load reads the scenario in a folder.
-func Load(dir string) (*Scenario, error) {
-	file := filepath.Join(dir, File)
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read scenario: %w", err)
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read scenario: %w", err)
-	}
-	s, err := parse(file, filepath.Base(abs), text)
-	if err != nil {
-		return nil, err
-	}
-	s.Dir = dir
-	return s, nil
-}
-
-// Builtin returns a scenario that is part of the program; the error wraps fs.ErrNotExist when there is
-// none of that name.
-func Builtin(id string) (*Scenario, error) {
-	file := path.Join(id, File)
-	text, err := builtin.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("scenario %q is not part of the program: %w", id, fs.ErrNotExist)
-	}
-	return parse(path.Join("scenarios", file), id, text)
-}
-
-// BuiltinIDs lists the scenarios that are part of the program.
-func BuiltinIDs() []string {
-	files, _ := fs.Glob(builtin, "*/"+File)
-	ids := make([]string, len(files))
-	for i, f := range files {
-		ids[i] = path.Dir(f)
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// parse reads the text of a scenario whose folder has the given name.
-func parse(file, folder string, text []byte) (*Scenario, error) {
-	s := &Scenario{}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(s); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s: the file is empty", file)
-		}
-		return nil, located(file, err)
-	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: more than one YAML document", file)
-	}
-	if err := s.check(folder); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
-}
-
-// check finds what is missing or cannot be.
-func (s *Scenario) check(folder string) error {
-	switch {
-	case s.Version != Version:
-		return fmt.Errorf("version is %d, expected %d", s.Version, Version)
-	case s.ID == "":
-		return errors.New("id is missing")
-	case s.ID != folder:
-		return fmt.Errorf("id is %q, expected the folder's name %q", s.ID, folder)
-	case strings.TrimSpace(s.Title) == "":
-		return errors.New("title is missing")
-	case strings.TrimSpace(s.Brief) == "":
-		return errors.New("brief is missing")
-	case s.Page.At == (Moment{}):
-		return errors.New("page.at is missing")
-	case strings.TrimSpace(s.Page.Alert) == "":
-		return errors.New("page.alert is missing")
-	case s.Timebox == 0:
-		return errors.New("timebox is missing")
-	case (s.Recording == "") == (s.Generate == ""):
-		return errors.New("expected one of recording and generate")
-	case s.Recording != "" && !filepath.IsLocal(s.Recording):
-		return fmt.Errorf("recording %q lies outside the scenario's folder", s.Recording)
-	}
-	return nil
-}
-
-var (
-	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-	unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
+// The kinds of changes.
+const (
+	Deploy         ChangeKind = "deploy"
+	Flag           ChangeKind = "flag"
+	Config         ChangeKind = "config"
+	Infrastructure ChangeKind = "infrastructure"
+	Data           ChangeKind = "data"
 )
 
-// located turns what the YAML decoder says into an error with file and line.
-func located(file string, err error) error {
-	text := err.Error()
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) && len(typed.Errors) > 0 {
-		text = typed.Errors[0]
+var changeKinds = []ChangeKind{Deploy, Flag, Config, Infrastructure, Data}
+
+// Suspects are the closed lists from which a player names a component and a cause.
+type Suspects struct {
+	// Components are services of the catalogue.
+	Components []string `yaml:"components"`
+	// Causes are the kinds of fault to choose from.
+	Causes []Cause `yaml:"causes"`
+}
+
+// Cause is one kind of fault that a player may name.
+type Cause struct {
+	// ID is lower-case words with hyphens.
+	ID string `yaml:"id"`
+	// Title is what players read.
+	Title string `yaml:"title"`
+}
+
+// Dir is the scenario's folder, "" for a scenario of the program.
+func (s *Scenario) Dir() string { return s.dir }
+
+// Path is how errors and lists name one of the scenario's files.
+func (s *Scenario) Path(file string) string {
+	if s.dir == "" {
+		return "scenarios/" + s.ID + "/" + file
 	}
-	m := yamlLine.FindStringSubmatch(text)
-	if m == nil {
-		return fmt.Errorf("%s: %w", file, err)
+	return filepath.Join(s.dir, file)
+}
+
+// service returns an entry of the catalogue, nil when there is none of that name.
+func (s *Scenario) service(name string) *Service {
+	for i := range s.Services {
+		if s.Services[i].Name == name {
+			return &s.Services[i]
+		}
 	}
-	line, text := m[1], m[2]
-	if f := unknownField.FindStringSubmatch(text); f != nil {
-		text = fmt.Sprintf("unknown key %q", f[1])
-	}
-	return fmt.Errorf("%s:%s: %s", file, line, text)
+	return nil
 }

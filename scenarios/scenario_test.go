@@ -42,7 +42,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Dir != dir || s.ID != "lab" || s.Recording != "rec" || time.Duration(s.Timebox) != 10*time.Minute {
+	if s.Dir() != dir || s.ID != "lab" || s.Recording != "rec" || time.Duration(s.Timebox) != 10*time.Minute {
 		t.Errorf("got %+v", s)
 	}
 	if got, want := s.Page.At.In(time.Unix(0, 0)), time.Date(2026, 3, 1, 14, 5, 0, 0, time.UTC); !got.Equal(want) {
@@ -78,17 +78,17 @@ func TestLoadErrors(t *testing.T) {
 		"not yaml":           {"version: [", "scenario.yaml:"},
 		"empty":              {"", "scenario.yaml: the file is empty"},
 		"two documents":      {sound + "---\nversion: 1\n", "scenario.yaml: more than one YAML document"},
-		"other version":      {replace("version: 1", "version: 2"), "scenario.yaml: version is 2, expected 1"},
-		"other folder":       {replace("id: lab", "id: den"), `scenario.yaml: id is "den", expected the folder's name "lab"`},
-		"no id":              {replace("id: lab\n", ""), "scenario.yaml: id is missing"},
-		"no title":           {replace("title: Lab\n", ""), "scenario.yaml: title is missing"},
-		"no brief":           {replace("brief: Something is slow.\n", ""), "scenario.yaml: brief is missing"},
-		"no page":            {replace("  at: 2026-03-01T14:05:00Z\n", ""), "scenario.yaml: page.at is missing"},
-		"no alert":           {replace("  alert: LatencyHigh\n", ""), "scenario.yaml: page.alert is missing"},
-		"no timebox":         {replace("timebox: 10m\n", ""), "scenario.yaml: timebox is missing"},
-		"no recording":       {replace("recording: rec\n", ""), "scenario.yaml: expected one of recording and generate"},
-		"recording twice":    {sound + "generate: first-light\n", "scenario.yaml: expected one of recording and generate"},
-		"recording far away": {replace("recording: rec", "recording: ../rec"), `scenario.yaml: recording "../rec" lies outside the scenario's folder`},
+		"other version":      {replace("version: 1", "version: 2"), "scenario.yaml:1: version is 2, expected 1"},
+		"other folder":       {replace("id: lab", "id: den"), `scenario.yaml:2: id is "den", expected the folder's name "lab"`},
+		"no id":              {replace("id: lab\n", ""), "scenario.yaml:1: id is missing"},
+		"no title":           {replace("title: Lab\n", ""), "scenario.yaml:1: title is missing"},
+		"no brief":           {replace("brief: Something is slow.\n", ""), "scenario.yaml:1: brief is missing"},
+		"no page":            {replace("  at: 2026-03-01T14:05:00Z\n", ""), "scenario.yaml:5: page.at is missing"},
+		"no alert":           {replace("  alert: LatencyHigh\n", ""), "scenario.yaml:5: page.alert is missing"},
+		"no timebox":         {replace("timebox: 10m\n", ""), "scenario.yaml:1: timebox is missing"},
+		"no recording":       {replace("recording: rec\n", ""), "scenario.yaml:1: expected one of recording and system"},
+		"recording twice":    {sound + "generate: first-light\n", "scenario.yaml:9: expected one of recording and system"},
+		"recording far away": {replace("recording: rec", "recording: ../rec"), `scenario.yaml:9: recording "../rec" lies outside the scenario's folder`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := scenarios.Load(write(t, c.text))
@@ -105,21 +105,48 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// TestBuiltin checks that each scenario of the program loads, from the program and from its folder.
-func TestBuiltin(t *testing.T) {
-	ids := scenarios.BuiltinIDs()
-	if len(ids) == 0 {
+// TestOpen checks that each scenario of the program loads, from the program and from its folder.
+func TestOpen(t *testing.T) {
+	lib, err := scenarios.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lib.IDs()) == 0 {
 		t.Fatal("the program has no scenario")
 	}
-	for _, id := range ids {
-		if _, err := scenarios.Builtin(id); err != nil {
+	for _, id := range lib.IDs() {
+		if _, err := lib.Load(id); err != nil {
 			t.Error(err)
 		}
 		if _, err := scenarios.Load(id); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := scenarios.Builtin("none"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := lib.Load("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// TestOpenDirectory checks that scenarios of a directory sit beside those of the program.
+func TestOpenDirectory(t *testing.T) {
+	dir := filepath.Dir(write(t, sound))
+	lib, err := scenarios.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lib.Load("lab")
+	if err != nil || s.Dir() != filepath.Join(dir, "lab") {
+		t.Errorf("got %v, %v, want the scenario of the directory", s, err)
+	}
+	own := lib.IDs()[0]
+	if err := os.Rename(filepath.Join(dir, "lab"), filepath.Join(dir, own)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = scenarios.Open(dir)
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, own)) || !strings.Contains(err.Error(), "scenarios/"+own) {
+		t.Errorf("got %v, want an error that names both folders", err)
+	}
+	if _, err := scenarios.Open(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 }

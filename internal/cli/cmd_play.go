@@ -38,7 +38,7 @@ the stack down; a second one cuts it off. Everything listens on loopback only.`,
 			return a.play(cmd.Context(), name)
 		},
 	}
-	addFlags(cmd.Flags(), keysIn("output", "history", "speed", "for", "page-at", "session", "ports", "prometheus.port", "loki.port",
+	addFlags(cmd.Flags(), keysIn("output", "scenarios", "history", "speed", "for", "page-at", "session", "ports", "prometheus.port", "loki.port",
 		"otlp.grpc-port", "otlp.http-port", "jaeger.port", "server.port", "stack.dir", "stack.bin"))
 	return cmd
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,7 +16,7 @@ import (
 func (a *app) scenarioCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "scenario",
-		Short:   "List and show the scenarios of the program",
+		Short:   "List and show scenarios",
 		Example: "  firedrill scenario list\n  firedrill scenario show first-light",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -25,21 +27,21 @@ func (a *app) scenarioCommand() *cobra.Command {
 		},
 	}
 	list := &cobra.Command{
-		Use:     "list [-o text|json]",
-		Short:   "List the scenarios of the program",
+		Use:     "list [--scenarios DIR] [-o text|json]",
+		Short:   "List the scenarios",
 		Example: "  firedrill scenario list",
 		Args:    args(0, 0, ""),
 		RunE:    func(*cobra.Command, []string) error { return a.listScenarios() },
 	}
 	show := &cobra.Command{
-		Use:     "show SCENARIO [-o text|json]",
+		Use:     "show SCENARIO [--scenarios DIR] [-o text|json]",
 		Short:   "Show what a player knows of a scenario at the start",
 		Example: "  firedrill scenario show first-light",
 		Args:    args(1, 1, "one scenario"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.showScenario(args[0]) },
 	}
-	addFlags(list.Flags(), keysIn("output"))
-	addFlags(show.Flags(), keysIn("output"))
+	addFlags(list.Flags(), keysIn("output", "scenarios"))
+	addFlags(show.Flags(), keysIn("output", "scenarios"))
 	cmd.AddCommand(list, show)
 	return cmd
 }
@@ -59,10 +61,14 @@ func viewOf(s *scenarios.Scenario) scenarioView {
 
 func (a *app) listScenarios() error {
 	var views []scenarioView
-	for _, id := range scenarios.BuiltinIDs() {
-		s, err := scenarios.Builtin(id)
+	lib, err := a.library()
+	if err != nil {
+		return err
+	}
+	for _, id := range lib.IDs() {
+		s, err := lib.Load(id)
 		if err != nil {
-			return err
+			return fail(exitInput, err, "")
 		}
 		views = append(views, viewOf(s))
 	}
@@ -78,11 +84,9 @@ func (a *app) listScenarios() error {
 }
 
 func (a *app) showScenario(name string) error {
-	s, err := scenarios.Builtin(name)
+	s, err := a.findScenario(name)
 	if err != nil {
-		if s, err = scenarios.Load(name); err != nil {
-			return fail(exitInput, err, "firedrill scenario list names the scenarios of the program")
-		}
+		return err
 	}
 	v := viewOf(s)
 	if a.config.json() {
@@ -90,4 +94,17 @@ func (a *app) showScenario(name string) error {
 	}
 	_, err = fmt.Fprintf(a.Stdout, "%s\n\n%s\npage: %s\ntime box: %s\n", v.Title, v.Brief, v.Alert, seconds(v.Timebox))
 	return err
+}
+
+// findScenario takes a scenario's folder or name.
+func (a *app) findScenario(name string) (*scenarios.Scenario, error) {
+	lib, err := a.library()
+	if err != nil {
+		return nil, err
+	}
+	s, err := lib.Load(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err = scenarios.Load(name)
+	}
+	return s, fail(exitInput, err, "firedrill scenario list names the scenarios")
 }

@@ -49,6 +49,7 @@ var keys = concat(
 		{name: "log.format", kind: choice("text", "json"), def: "text", help: "form of the log"},
 	},
 	[]key{
+		{name: "scenarios", kind: textKind, help: "folder whose folders are more scenarios, beside those of the program"},
 		{name: "history", kind: historyKind, help: "how much recorded time before the page to load in bulk; all loads everything, so that the recording ends now; default: what the scenario says, or all before --page-at"},
 		{name: "speed", kind: speedKind, def: "1", help: "recorded seconds a second once the page has come"},
 		{name: "for", kind: durationKind, help: "stop after this much live time; default: at the recording's end, or at the scenario's time box"},

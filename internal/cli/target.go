@@ -23,8 +23,7 @@ type target struct {
 	dir      string              // the recording's folder
 }
 
-// findTarget takes a scenario's folder, a recording's folder, or the name of a scenario of the program,
-// and makes the scenario's recording where the program does that itself.
+// findTarget takes a scenario's folder, a recording's folder, or the name of a scenario, and makes the scenario's recording where the program does that itself.
 func (a *app) findTarget(name string) (target, error) {
 	_, err := os.Stat(filepath.Join(name, scenarios.File))
 	if err == nil {
@@ -37,10 +36,14 @@ func (a *app) findTarget(name string) (target, error) {
 	if _, err := os.Stat(name); err == nil {
 		return target{dir: name}, nil
 	}
-	s, err := scenarios.Builtin(name)
+	lib, err := a.library()
+	if err != nil {
+		return target{}, err
+	}
+	s, err := lib.Load(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target{}, fail(exitInput, fmt.Errorf("%s is neither a folder nor a scenario of the program", name),
-			"firedrill play takes a scenario's or a recording's folder, or one of: "+strings.Join(scenarios.BuiltinIDs(), ", "))
+		return target{}, fail(exitInput, fmt.Errorf("%s is neither a folder nor the name of a scenario", name),
+			"firedrill play takes a scenario's or a recording's folder, or one of: "+strings.Join(lib.IDs(), ", "))
 	}
 	if err != nil {
 		return target{}, fail(exitInput, err, "")
@@ -48,10 +51,16 @@ func (a *app) findTarget(name string) (target, error) {
 	return a.withRecording(s)
 }
 
+// library finds scenarios by name.
+func (a *app) library() (*scenarios.Library, error) {
+	lib, err := scenarios.Open(a.config.text("scenarios"))
+	return lib, fail(exitInput, err, "")
+}
+
 // withRecording finds the recording of a scenario.
 func (a *app) withRecording(s *scenarios.Scenario) (target, error) {
 	if s.Recording != "" {
-		return target{s, filepath.Join(s.Dir, s.Recording)}, nil
+		return target{s, filepath.Join(s.Dir(), s.Recording)}, nil
 	}
 	if s.Generate != defaultScenario {
 		return target{}, fail(exitInput, fmt.Errorf("scenario %s: no recording %q can be generated", s.ID, s.Generate), "")

@@ -1,0 +1,164 @@
+package scenarios
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// document is a YAML file that was decoded strictly, with the lines of its keys and the faults found
+// in it.
+type document struct {
+	name   string // as errors show it
+	secret bool   // errors quote nothing of it
+	root   yaml.Node
+	errs   []error
+}
+
+// decode reads text into v. Unknown keys and a second document are errors. Of a secret document errors
+// say the place and what was expected, and not what is there.
+func decode(name string, secret bool, text []byte, v any) (*document, error) {
+	d := &document{name: name, secret: secret}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(v); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%s: the file is empty", name)
+		}
+		return nil, d.located(err)
+	}
+	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: more than one YAML document", name)
+	}
+	if err := yaml.Unmarshal(text, &d.root); err != nil {
+		return nil, d.located(err)
+	}
+	return d, nil
+}
+
+// fail notes a fault at a path such as "services.2.owner"; a path that the file does not have is
+// reported at the deepest part that it has.
+func (d *document) fail(path, format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf("%s:%d: %s", d.name, d.line(path), fmt.Sprintf(format, args...)))
+}
+
+// err is what is wrong with the document, one fault a line; nil when nothing is.
+func (d *document) err() error { return errors.Join(d.errs...) }
+
+// require notes that the value at path is missing when it is blank.
+func (d *document) require(path, value string) {
+	if strings.TrimSpace(value) == "" {
+		d.fail(path, "%s is missing", plain(path))
+	}
+}
+
+// plain is a path as an author would say it: services.2.owner is services[2].owner.
+func plain(path string) string { return index.ReplaceAllString(path, "[$1]") }
+
+var index = regexp.MustCompile(`\.(\d+)`)
+
+// at is the path of an element of a list.
+func at(list string, i int, rest ...string) string {
+	return strings.Join(append([]string{list, strconv.Itoa(i)}, rest...), ".")
+}
+
+func (d *document) line(path string) int {
+	n := &d.root
+	if n.Kind == yaml.DocumentNode {
+		n = n.Content[0]
+	}
+	line := max(n.Line, 1)
+	for part := range strings.SplitSeq(path, ".") {
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		var next *yaml.Node
+		switch n.Kind {
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				if n.Content[i].Value == part {
+					line, next = n.Content[i].Line, n.Content[i+1]
+				}
+			}
+		case yaml.SequenceNode:
+			if i, err := strconv.Atoi(part); err == nil && i < len(n.Content) {
+				next = n.Content[i]
+				line = next.Line
+			}
+		}
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return line
+}
+
+// lineError is an error at a line of the file.
+type lineError struct {
+	line int
+	text string
+}
+
+func (e lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
+
+var (
+	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
+	wrongType    = regexp.MustCompile("^cannot unmarshal \\S+(?: `(.*)`)? into (\\S+)$")
+	quoted       = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|'[^']*'")
+)
+
+// located turns what the YAML decoder says into errors with file and line.
+func (d *document) located(err error) error {
+	texts := []string{err.Error()}
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) && len(typed.Errors) > 0 {
+		texts = typed.Errors
+	}
+	errs := make([]error, len(texts))
+	for i, text := range texts {
+		place := d.name
+		if m := yamlLine.FindStringSubmatch(text); m != nil {
+			place, text = place+":"+m[1], m[2]
+		}
+		if m := unknownField.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("unknown key %q", m[1])
+		} else if m := wrongType.FindStringSubmatch(text); m != nil {
+			text = "expected " + expectation(m[2])
+			if m[1] != "" {
+				text = fmt.Sprintf("%q: %s", m[1], text)
+			}
+		}
+		if d.secret {
+			text = strings.TrimPrefix(strings.TrimSpace(quoted.ReplaceAllString(text, "")), ": ")
+		}
+		errs[i] = fmt.Errorf("%s: %s", place, text)
+	}
+	return errors.Join(errs...)
+}
+
+// expectation says for an author what a Go type takes.
+func expectation(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case strings.HasPrefix(goType, "int"):
+		return "a whole number"
+	case strings.HasPrefix(goType, "uint"):
+		return "a whole number that is not negative"
+	case strings.HasPrefix(goType, "float"):
+		return "a number"
+	case goType == "bool":
+		return "true or false"
+	case goType == "string":
+		return "text"
+	}
+	return "keys and values"
+}

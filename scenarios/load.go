@@ -1,0 +1,99 @@
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// builtin holds the scenarios of the program.
+//
+//go:embed */*.yaml
+var builtin embed.FS
+
+// Load reads the scenario in a folder.
+func Load(dir string) (*Scenario, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return load(dir, filepath.Base(abs), os.DirFS(dir))
+}
+
+// Library finds scenarios by name: those of the program, and those of one directory beside them.
+type Library struct {
+	dir string // "" when there is none
+	ids []string
+	own map[string]bool // ids of the program
+}
+
+// Open lists the scenarios of the program and of dir, whose folders with a scenario.yaml are one each;
+// dir may be "". A name that both have is an error.
+func Open(dir string) (*Library, error) {
+	files, _ := fs.Glob(builtin, "*/"+File) // the pattern is sound
+	l := &Library{dir: dir, own: map[string]bool{}}
+	for _, f := range files {
+		id := path.Dir(f)
+		l.ids, l.own[id] = append(l.ids, id), true
+	}
+	if dir != "" {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("list scenarios: %w", err)
+		}
+		for _, e := range entries {
+			id := e.Name()
+			if _, err := os.Stat(filepath.Join(dir, id, File)); err != nil {
+				continue
+			}
+			if l.own[id] {
+				return nil, fmt.Errorf("%s has the name of a scenario of the program, scenarios/%s; rename its folder and its id", filepath.Join(dir, id), id)
+			}
+			l.ids = append(l.ids, id)
+		}
+	}
+	slices.Sort(l.ids)
+	return l, nil
+}
+
+// IDs lists the names of all scenarios, sorted.
+func (l *Library) IDs() []string { return slices.Clone(l.ids) }
+
+// Load reads a scenario; the error wraps fs.ErrNotExist when there is none of that name.
+func (l *Library) Load(id string) (*Scenario, error) {
+	switch {
+	case !slices.Contains(l.ids, id):
+		return nil, fmt.Errorf("there is no scenario %q: %w", id, fs.ErrNotExist)
+	case !l.own[id]:
+		return Load(filepath.Join(l.dir, id))
+	}
+	folder, err := fs.Sub(builtin, id)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return load("", id, folder)
+}
+
+// load reads the scenario of a folder that has a name.
+func load(dir, name string, folder fs.FS) (*Scenario, error) {
+	s := &Scenario{ID: name, dir: dir, folder: folder}
+	file := s.Path(File)
+	text, err := fs.ReadFile(folder, File)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario %s: %w", file, err)
+	}
+	s.ID = ""
+	doc, err := decode(file, false, text, s)
+	if err != nil {
+		return nil, err
+	}
+	s.check(doc, name)
+	if err := doc.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
