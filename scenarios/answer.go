@@ -129,9 +129,9 @@ type Bounds struct {
 	Max *float64 `yaml:"max"`
 }
 
-// Contain tells whether v lies within; NaN never does.
+// Contain tells whether v, a number, lies within.
 func (b Bounds) Contain(v float64) bool {
-	return v == v && (b.Min == nil || v >= *b.Min) && (b.Max == nil || v <= *b.Max)
+	return (b.Min == nil || v >= *b.Min) && (b.Max == nil || v <= *b.Max)
 }
 
 // TraceSearch finds the traces that have a span of a service with all that is asked for. Its value is
