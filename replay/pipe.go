@@ -48,7 +48,7 @@ type pipe[T Item] struct {
 
 	ahead   chan chunk[T]
 	spent   chan []T // emptied chunks, for the reading goroutine to fill again
-	space   []T      // holds buf at its front; reused, since a round is over before the next is gathered
+	spaces  [2][]T   // hold a round and what was read after it, in turn: one is filled while the other is delivered
 	buf     []T      // read and not yet delivered
 	readErr error
 	lanes   [maxLanes][]T // of the round under way; reused
@@ -134,7 +134,6 @@ func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) er
 	}
 	p.ahead = make(chan chunk[T], 2)
 	p.spent = make(chan []T, 2)
-	p.space = make([]T, p.round+2*readAhead)
 	g.Go(func() error {
 		defer close(p.ahead)
 		defer r.Close()
@@ -159,13 +158,31 @@ func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) er
 	return nil
 }
 
-// load delivers what is due, in bulk, until nothing is.
-func (p *pipe[T]) load(ctx context.Context) error { return p.run(ctx, false) }
+// load delivers what is due, in bulk, until nothing is. The next round is gathered while one is
+// delivered: the back end has always something to do.
+func (p *pipe[T]) load(ctx context.Context) error {
+	round, _, err := p.gatherDue(ctx)
+	for err == nil && len(round) > 0 {
+		done := make(chan error, 1)
+		go func() { done <- p.deliver(ctx, round, false) }()
+		next, _, gatherErr := p.gatherDue(ctx)
+		// What failed first counts, and nothing goes on behind the caller's back.
+		if err := <-done; err != nil {
+			return err
+		}
+		round, err = next, gatherErr
+	}
+	return err
+}
+
+// gatherDue gathers what is due now.
+func (p *pipe[T]) gatherDue(ctx context.Context) (round []T, next *T, err error) {
+	horizon, _ := p.timeline.due(time.Now().UnixNano())
+	return p.gather(ctx, horizon)
+}
 
 // play delivers items as they become due, until the timeline or the recording ends.
-func (p *pipe[T]) play(ctx context.Context) error { return p.run(ctx, true) }
-
-func (p *pipe[T]) run(ctx context.Context, live bool) error {
+func (p *pipe[T]) play(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -176,17 +193,17 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 			return err
 		}
 		if len(round) > 0 {
-			if err := p.deliver(ctx, round, live); err != nil {
+			if err := p.deliver(ctx, round, true); err != nil {
 				return err
 			}
-			if live && len(round) < p.round {
+			if len(round) < p.round {
 				if err := sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
 					return err
 				}
 			}
 			continue
 		}
-		if ended || next == nil || !live {
+		if ended || next == nil {
 			return nil
 		}
 		if err := p.await(ctx, p.due(next), flushEvery-time.Since(p.lastRun)); err != nil {
@@ -196,10 +213,17 @@ func (p *pipe[T]) run(ctx context.Context, live bool) error {
 }
 
 // gather returns what is due before the horizon, at most about p.round items, and the item after
-// them, nil at the end.
+// them, nil at the end. A round stays as it is until the second call after it.
 func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T, err error) {
-	p.buf = append(p.space[:0], p.buf...)
-	p.space = p.buf
+	p.spaces[0], p.spaces[1] = p.spaces[1], p.spaces[0]
+	space := &p.spaces[0]
+	if *space == nil {
+		*space = make([]T, p.round+2*readAhead)
+	}
+	rest := p.buf
+	p.buf = append((*space)[:0], rest...)
+	forget(rest)
+	*space = p.buf
 	n := 0
 	for {
 		for ; n < len(p.buf); n++ {
@@ -222,7 +246,7 @@ func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T
 				return nil, nil, context.Cause(ctx)
 			}
 			p.buf = append(p.buf, c.items...)
-			p.space = p.buf
+			*space = p.buf
 			select {
 			case p.spent <- forget(c.items[:cap(c.items)]):
 			default:
