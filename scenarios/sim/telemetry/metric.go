@@ -167,6 +167,27 @@ func (g *Group) Info(f Family, pairs ...string) {
 	g.Func(f, func() float64 { return 1 }, pairs...)
 }
 
+// InfoFunc exposes a series with the value 1 that says with one label what read returns at each scrape. There
+// is none while that is empty.
+func (g *Group) InfoFunc(f Family, label string, read func() string, pairs ...string) {
+	g.target.recorder.describe(f)
+	g.metrics = append(g.metrics, &state{group: g, family: f, label: label, read: read, pairs: pairs})
+}
+
+type state struct {
+	group  *Group
+	family Family
+	label  string
+	read   func() string
+	pairs  []string
+}
+
+func (m *state) collect(e *exposition) {
+	if v := m.read(); v != "" {
+		e.sample(m.group.series(m.family.Name, append(m.pairs[:len(m.pairs):len(m.pairs)], m.label, v)...), 1)
+	}
+}
+
 // Remove takes everything in the group from the target: the next scrape writes stale markers for what
 // no other group exposes.
 func (g *Group) Remove() { g.removed = true }
