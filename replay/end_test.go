@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,7 +57,8 @@ func TestCutOffAfterDrain(t *testing.T) {
 	})
 }
 
-// A damaged recording ends all signals with an error that names the damaged one, and leaves no goroutine.
+// A damaged recording ends all signals with an error that names the damaged one. It leaves no goroutine:
+// synctest.Test fails on one that stays blocked.
 func TestReaderErrorNamesItsSignal(t *testing.T) {
 	for _, atOpen := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -67,14 +67,9 @@ func TestReaderErrorNamesItsSignal(t *testing.T) {
 			o := options(m)
 			o.Checkpoint = filepath.Join(t.TempDir(), "s1.json")
 			r := mustNew(t, src, b.sinks(), o)
-			before := runtime.NumGoroutine()
 			_, err := r.Run(t.Context())
 			if err == nil || err.Error() != "read traces: block 7 is damaged" {
 				t.Errorf("error %v, want the signal and the cause", err)
-			}
-			synctest.Wait()
-			if after := runtime.NumGoroutine(); after > before {
-				t.Errorf("%d goroutines are left", after-before)
 			}
 			if atOpen {
 				return
