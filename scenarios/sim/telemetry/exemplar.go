@@ -46,17 +46,8 @@ func (h *Histogram) expose(e *exposition) {
 	clear(h.exemplars)
 }
 
-// writeExemplars writes those exemplars whose trace is in the recording. They wait for the end because a
-// tail sampler decides after the scrape, and a trace that was dropped is a link to nowhere.
-func (o *output) writeExemplars() error {
-	for _, x := range o.exemplars {
-		if _, ok := o.traces[x.trace]; !ok {
-			continue
-		}
-		l := labels.FromStrings("trace_id", hex.EncodeToString(x.trace[:]), "span_id", hex.EncodeToString(x.span[:]))
-		if err := o.w.Exemplar(x.series, replay.Exemplar{Labels: l, V: x.v, T: x.at / int64(time.Millisecond)}); err != nil {
-			return err
-		}
-	}
-	return nil
+// writeExemplar writes an exemplar whose trace is in the recording.
+func (o *output) writeExemplar(x *exemplar) error {
+	l := labels.FromStrings("trace_id", hex.EncodeToString(x.trace[:]), "span_id", hex.EncodeToString(x.span[:]))
+	return o.w.Exemplar(x.series, replay.Exemplar{Labels: l, V: x.v, T: x.at / int64(time.Millisecond)})
 }

@@ -99,11 +99,13 @@ func (m *single) collect(e *exposition) {
 
 // function is a metric that asks when it is scraped.
 type function struct {
-	series *series
-	read   func() float64
+	series  *series
+	read    func() float64
+	counter bool
+	base    float64 // counted before read began; see Group.Age
 }
 
-func (m *function) collect(e *exposition) { e.sample(m.series, m.read()) }
+func (m *function) collect(e *exposition) { e.sample(m.series, m.base+m.read()) }
 
 // Group is a part of what a target exposes, with labels in common: one process, one container. It can
 // be removed as a whole.
@@ -133,7 +135,7 @@ func (g *Group) Gauge(f Family, pairs ...string) *Gauge {
 // Func exposes what read returns at each scrape, as a gauge or a counter: the family says which.
 func (g *Group) Func(f Family, read func() float64, pairs ...string) {
 	g.target.recorder.describe(f)
-	g.metrics = append(g.metrics, &function{g.series(f.Name, pairs...), read})
+	g.metrics = append(g.metrics, &function{series: g.series(f.Name, pairs...), read: read, counter: f.Type == TypeCounter})
 }
 
 // Summary exposes the values of read at each scrape: one for each quantile, the sum and the count of all
@@ -151,6 +153,8 @@ type summary struct {
 	quantiles  []*series
 	sum, count *series
 	read       func() ([]float64, float64, uint64)
+	baseSum    float64 // counted before read began; see Group.Age
+	baseCount  uint64
 }
 
 func (m *summary) collect(e *exposition) {
@@ -158,8 +162,8 @@ func (m *summary) collect(e *exposition) {
 	for i, s := range m.quantiles {
 		e.sample(s, values[i])
 	}
-	e.sample(m.sum, sum)
-	e.sample(m.count, float64(count))
+	e.sample(m.sum, m.baseSum+sum)
+	e.sample(m.count, float64(m.baseCount+count))
 }
 
 // Info exposes a series with the constant value 1, whose labels are what counts.

@@ -1,9 +1,8 @@
 package telemetry
 
 import (
+	"math"
 	"time"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"firedrill/replay"
 	"firedrill/replay/recording"
@@ -31,9 +30,10 @@ type output struct {
 	w         *recording.Writer
 	err       error
 	rules     []*Rules
-	traces    map[pcommon.TraceID]struct{} // recorded
-	exemplars []exemplar
-	lines     []string // of the event being written
+	traces    recorded
+	exemplars []exemplar // held
+	lines     []heldLine
+	texts     []string // of the event being written
 }
 
 // backlog is how many calls may be ahead of the writing goroutine.
@@ -47,7 +47,7 @@ func NewRecorder(w *recording.Writer, o Options) *Recorder {
 	r := &Recorder{
 		interval: o.ScrapeInterval, families: map[string]bool{},
 		work: make(chan func(*output) error, backlog), done: make(chan struct{}),
-		out: &output{w: w, traces: map[pcommon.TraceID]struct{}{}},
+		out: &output{w: w, traces: newRecorded()},
 	}
 	go r.run()
 	return r
@@ -64,13 +64,12 @@ func (r *Recorder) run() {
 }
 
 // Close writes what is still held back, waits until everything is written and returns the first error.
-// Traces that a tail sampler still waits for are decided as they are. Exemplars are written here, and
-// only those of recorded traces. Nothing else may be called afterwards.
+// Traces that a tail sampler still waits for are decided as they are. Nothing else may be called afterwards.
 func (r *Recorder) Close() error {
 	for _, t := range r.tracers {
 		t.flush()
 	}
-	r.work <- (*output).writeExemplars
+	r.work <- func(o *output) error { return o.release(math.MaxInt64) }
 	close(r.work)
 	<-r.done
 	return r.out.err

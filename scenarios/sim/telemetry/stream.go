@@ -34,22 +34,34 @@ func (r *Recorder) Stream(o StreamOptions) *Stream {
 
 // Log writes an event that happened at the time at, in ns. Events may come in any order, but those of one
 // time are written in the order of the calls. What the event points to must not be changed afterwards.
+// Ids of a trace that is not in the recording in the end, because it was not sampled, are left out.
 func (s *Stream) Log(at int64, e logformat.Event) {
 	s.recorder.work <- func(o *output) error { return o.log(s, at, e) }
 }
 
 func (o *output) log(s *Stream, at int64, e logformat.Event) error {
-	lines, err := s.format.Append(o.lines[:0], s.origin, at, e)
-	o.lines = lines
+	if err := o.release(at); err != nil {
+		return err
+	}
+	if s.origin.Correlated && e.TraceID != (TraceID{}) {
+		o.lines = append(o.lines, heldLine{s, at, e})
+		return nil
+	}
+	return o.writeLine(s, at, e)
+}
+
+func (o *output) writeLine(s *Stream, at int64, e logformat.Event) error {
+	texts, err := s.format.Append(o.texts[:0], s.origin, at, e)
+	o.texts = texts
 	if err != nil {
 		return err
 	}
 	var metadata []replay.Pair
-	if s.origin.Correlated && e.TraceID != [16]byte{} {
+	if s.origin.Correlated && e.TraceID != (TraceID{}) {
 		metadata = []replay.Pair{{Name: "span_id", Value: hex.EncodeToString(e.SpanID[:])}, {Name: "trace_id", Value: hex.EncodeToString(e.TraceID[:])}}
 	}
-	for _, line := range lines {
-		if err := o.w.Record(s.labels, at, line, metadata); err != nil {
+	for _, text := range texts {
+		if err := o.w.Record(s.labels, at, text, metadata); err != nil {
 			return err
 		}
 	}

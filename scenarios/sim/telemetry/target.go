@@ -215,11 +215,17 @@ func (e *exposition) stale(s *series) {
 }
 
 func (r *Recorder) send(e *exposition) {
+	for _, t := range r.tracers {
+		t.advance(e.at * int64(time.Millisecond))
+	}
 	r.work <- func(o *output) error { return o.scrape(e) }
 }
 
 func (o *output) scrape(e *exposition) error {
 	o.exemplars = append(o.exemplars, e.exemplars...)
+	if err := o.release(e.at * int64(time.Millisecond)); err != nil {
+		return err
+	}
 	for _, f := range e.floats {
 		if err := o.sample(f.labels, e.at, f.v); err != nil {
 			return err

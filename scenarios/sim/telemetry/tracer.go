@@ -35,8 +35,11 @@ type Tracer struct {
 	batch     []Span
 }
 
-// spansPerBatch is the default batch of OpenTelemetry's SDKs.
-const spansPerBatch = 512
+// The defaults of OpenTelemetry's batch span processors.
+const (
+	spansPerBatch  = 512
+	scheduledDelay = 5 * time.Second
+)
 
 // Tracer adds a sampler. A system usually has one, since all its services decide alike.
 func (r *Recorder) Tracer(s Sampling) *Tracer {
@@ -75,6 +78,16 @@ func (t *Tracer) Record(s Span) {
 func (t *Tracer) write(s Span) {
 	t.batch = append(t.batch, s)
 	if len(t.batch) == spansPerBatch {
+		t.send()
+	}
+}
+
+// advance tells that it is now. What has waited long enough is decided and written, also when no span comes.
+func (t *Tracer) advance(now int64) {
+	if t.tail != nil {
+		t.tail.advance(now)
+	}
+	if len(t.batch) > 0 && now-t.batch[0].End > int64(scheduledDelay) {
 		t.send()
 	}
 }
@@ -122,7 +135,7 @@ func (o *output) spans(batch []Span) error {
 			scopes[from] = spans
 		}
 		s.put(spans.AppendEmpty())
-		o.traces[s.TraceID] = struct{}{}
+		o.traces.add(s.TraceID, s.End)
 	}
 	return o.w.Spans(td)
 }

@@ -35,7 +35,7 @@ func (s Set) HTTPServer(h HTTP) *Operation {
 		kind: telemetry.KindServer, name: h.Method + " " + h.Route, scope: scope(s.Language, "http"), judge: judgeHTTPServer,
 		active: s.Group.Gauge(active, "http_request_method", h.Method, "url_scheme", h.scheme()),
 	}, f, telemetry.Family{Name: "http_server_request_duration_seconds", Type: telemetry.TypeHistogram, Help: "Duration of HTTP server requests."},
-		s.Server.buckets(telemetry.DurationBuckets))
+		s.served())
 }
 
 // HTTPClient is an endpoint that the process calls.

@@ -43,11 +43,11 @@ func (s Set) messaging(m Messaging, operation string, o Operation, duration, mes
 		}
 		return s.Group.Counter(messages, labels...)
 	}
-	exposure := s.Client
+	buckets := s.Client.buckets(telemetry.DurationBuckets)
 	if o.kind == telemetry.KindConsumer {
-		exposure = s.Server
+		buckets = s.served()
 	}
-	return s.operation(o, f, duration, exposure.buckets(telemetry.DurationBuckets))
+	return s.operation(o, f, duration, buckets)
 }
 
 // Partition is the partition of a message.

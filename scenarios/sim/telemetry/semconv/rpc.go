@@ -39,7 +39,7 @@ func (s Set) RPCServer(r RPC) *Operation {
 	f.span("server.port", r.Port)
 	return s.operation(Operation{kind: telemetry.KindServer, name: r.name(), scope: scope(s.Language, "rpc"), judge: judgeRPCServer}, f,
 		telemetry.Family{Name: "rpc_server_call_duration_seconds", Type: telemetry.TypeHistogram, Help: "Measures the duration of an incoming Remote Procedure Call (RPC)."},
-		s.Server.buckets(telemetry.DurationBuckets))
+		s.served())
 }
 
 // RPCClient is a method that the process calls.

@@ -43,6 +43,16 @@ type Set struct {
 	Language string   // as in telemetry.Instance; names the instrumentation scopes
 	Server   Exposure // of the durations of what the process serves
 	Client   Exposure // of what it calls
+	// Buckets are the classic buckets of what the process serves; nil for those that the conventions advise.
+	Buckets []float64
+}
+
+// served are the buckets of what the process serves.
+func (s Set) served() telemetry.Buckets {
+	if s.Buckets != nil {
+		return s.Server.buckets(s.Buckets)
+	}
+	return s.Server.buckets(telemetry.DurationBuckets)
 }
 
 // Outcome is how a call ended.
