@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/record"
 
@@ -97,7 +98,7 @@ func FuzzTSDBMeta(f *testing.F) {
 // FuzzTSDBRecord puts arbitrary records, with right checksums, into a WAL.
 func FuzzTSDBRecord(f *testing.F) {
 	var e record.Encoder
-	l := labels.FromStrings(labels.MetricName, "a", "job", "test")
+	l := labels.FromStrings(model.MetricNameLabel, "a", "job", "test")
 	series := e.Series([]record.RefSeries{{Ref: 1, Labels: l}}, nil)
 	hists, _ := e.HistogramSamples([]record.RefHistogramSample{{Ref: 1, T: start, H: hist}}, nil)
 	fhists, _ := e.FloatHistogramSamples([]record.RefFloatHistogramSample{{Ref: 1, T: start, FH: hist.ToFloat(nil)}}, nil)

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -181,7 +182,7 @@ func namespaceOf(service string) string {
 // labels returns the identity of the pod with the metric name and more pairs of name and value.
 func (p *pod) labels(metric string, more ...string) labels.Labels {
 	b := labels.NewBuilder(labels.EmptyLabels())
-	b.Set(labels.MetricName, metric)
+	b.Set(model.MetricNameLabel, metric)
 	b.Set("namespace", p.namespace)
 	b.Set("service", p.service)
 	b.Set("pod", p.name)

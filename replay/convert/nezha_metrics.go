@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 
@@ -257,7 +258,7 @@ func (n *nezha) metricSeries(t *table, edge []string, subject string, first int)
 			if !ok || checkKube(src) != nil || checkKube(dst) != nil {
 				return nil, fmt.Errorf("column %.80q is not an edge, want source_destination", h)
 			}
-			add(first+i, &column{metric: edgeMetric}, labels.FromStrings(labels.MetricName, edgeMetric,
+			add(first+i, &column{metric: edgeMetric}, labels.FromStrings(model.MetricNameLabel, edgeMetric,
 				"namespace", namespaceOf(src), "source_workload", src, "destination_workload", dst,
 				"reporter", edge[1], "quantile", "0."+digits))
 		}

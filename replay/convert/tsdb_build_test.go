@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -53,7 +54,7 @@ func writeBlock(t *testing.T, dir string, b blockSpec) {
 	iw, err := index.NewWriter(t.Context(), filepath.Join(dir, "index"))
 	must(err)
 	names := slices.Sorted(maps.Keys(b.series))
-	symbols := append([]string{labels.MetricName, "job", "test"}, names...)
+	symbols := append([]string{model.MetricNameLabel, "job", "test"}, names...)
 	slices.Sort(symbols)
 	for _, s := range symbols {
 		must(iw.AddSymbol(s))
@@ -77,7 +78,7 @@ func writeBlock(t *testing.T, dir string, b blockSpec) {
 		}
 		metas := []chunks.Meta{{Chunk: c, MinTime: b.series[n][0].t, MaxTime: b.series[n][len(b.series[n])-1].t}}
 		must(cw.WriteChunks(metas...))
-		must(iw.AddSeries(storage.SeriesRef(i), labels.FromStrings(labels.MetricName, n, "job", "test"), metas...))
+		must(iw.AddSeries(storage.SeriesRef(i), labels.FromStrings(model.MetricNameLabel, n, "job", "test"), metas...))
 	}
 	must(cw.Close())
 	must(iw.Close())
@@ -85,7 +86,7 @@ func writeBlock(t *testing.T, dir string, b blockSpec) {
 	ir, err := index.NewFileReader(filepath.Join(dir, "index"), index.DecodePostingsRaw)
 	must(err)
 	for n, iv := range b.deleted {
-		p, err := ir.Postings(t.Context(), labels.MetricName, n)
+		p, err := ir.Postings(t.Context(), model.MetricNameLabel, n)
 		must(err)
 		for p.Next() {
 			stones.AddInterval(p.At(), iv)

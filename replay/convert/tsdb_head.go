@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/tsdb/chunks"
@@ -92,7 +93,7 @@ func (h *head) families() error {
 		if s.family == nil {
 			continue
 		}
-		name := s.lset.Get(labels.MetricName)
+		name := s.lset.Get(model.MetricNameLabel)
 		if s.family.Type == "histogram" || s.family.Type == "summary" {
 			for _, suffix := range []string{"_bucket", "_count", "_sum"} {
 				if base, ok := strings.CutSuffix(name, suffix); ok {

@@ -35,7 +35,7 @@ var hist = &histogram.Histogram{
 // floats lists the float samples of the metric as time since start and value.
 func (m *memory) floats(metric string) []sample {
 	var out []sample
-	for _, p := range m.series[labels.FromStrings(labels.MetricName, metric, "job", "test").String()] {
+	for _, p := range m.series[labels.FromStrings(model.MetricNameLabel, metric, "job", "test").String()] {
 		out = append(out, sample{t: p.t - start, v: math.Float64frombits(p.v)})
 	}
 	return out
@@ -71,7 +71,7 @@ func testData(t *testing.T) string {
 		}
 	}
 	var e record.Encoder
-	l := func(name string) labels.Labels { return labels.FromStrings(labels.MetricName, name, "job", "test") }
+	l := func(name string) labels.Labels { return labels.FromStrings(model.MetricNameLabel, name, "job", "test") }
 	hists, _ := e.HistogramSamples([]record.RefHistogramSample{{Ref: 3, T: start + 4*hour, H: hist}}, nil)
 	fhists, _ := e.FloatHistogramSamples([]record.RefFloatHistogramSample{{Ref: 3, T: start + 4*hour + 1, FH: hist.ToFloat(nil)}}, nil)
 	writeLog(t, filepath.Join(dir, "wal", "checkpoint.00000000"),
@@ -117,14 +117,14 @@ func TestTSDBHandMade(t *testing.T) {
 		if got, want := m.floats("b"), []sample{{t: 1, v: 10}, {t: 3, v: 12}}; !slices.Equal(got, want) {
 			t.Errorf("b is %v, want %v", got, want)
 		}
-		h := m.series[labels.FromStrings(labels.MetricName, "h", "job", "test").String()]
+		h := m.series[labels.FromStrings(model.MetricNameLabel, "h", "job", "test").String()]
 		if len(h) != 3 || !h[0].h.Equals(hist) || !h[1].h.Equals(hist) || h[2].fh == nil || h[2].fh.Sum != 4.5 {
 			t.Errorf("h is %+v, want two histograms and a float histogram", h)
 		}
 		if len(m.series) != 4 || m.dupSamples != 1 || m.conflicts != 1 {
 			t.Errorf("%d series, %d duplicates, %d conflicts, want 4, 1, 1", len(m.series), m.dupSamples, m.conflicts)
 		}
-		if ex := m.exemplars[labels.FromStrings(labels.MetricName, "c_bucket", "job", "test").String()]; len(ex) != 1 || ex[0].T != start+4*hour || ex[0].V != 0.5 || ex[0].Labels.Get("trace_id") != "ab" {
+		if ex := m.exemplars[labels.FromStrings(model.MetricNameLabel, "c_bucket", "job", "test").String()]; len(ex) != 1 || ex[0].T != start+4*hour || ex[0].V != 0.5 || ex[0].Labels.Get("trace_id") != "ab" {
 			t.Errorf("exemplars %v", ex)
 		}
 		if f := m.families; len(f) != 2 || f["a"].Help != "A." || f["a"].Type != "counter" || f["a"].Unit != "seconds" || f["c"].Type != "histogram" {
@@ -164,7 +164,7 @@ func TestTSDBTornLog(t *testing.T) {
 	dir := t.TempDir()
 	var e record.Encoder
 	wal := filepath.Join(dir, "wal")
-	recs := [][]byte{e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(labels.MetricName, "a", "job", "test")}}, nil)}
+	recs := [][]byte{e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(model.MetricNameLabel, "a", "job", "test")}}, nil)}
 	for i := range int64(20) {
 		recs = append(recs, e.Samples([]record.RefSample{{Ref: 1, T: start + i, V: float64(i) + 0.1}}, nil))
 	}
@@ -339,8 +339,8 @@ func TestTSDBRecordKinds(t *testing.T) {
 			fh = append(fh, record.RefFloatHistogramSample{Ref: 2, ST: start - int64(i/2), T: at, FH: h.ToFloat(nil)})
 		}
 		recs := [][]byte{
-			e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(labels.MetricName, "h")}, {Ref: 2, Labels: labels.FromStrings(labels.MetricName, "f")},
-				{Ref: 3, Labels: labels.FromStrings(labels.MetricName, "v")}}, nil),
+			e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(model.MetricNameLabel, "h")}, {Ref: 2, Labels: labels.FromStrings(model.MetricNameLabel, "f")},
+				{Ref: 3, Labels: labels.FromStrings(model.MetricNameLabel, "v")}}, nil),
 			e.Samples([]record.RefSample{{Ref: 3, ST: start - 5, T: start, V: 1}, {Ref: 3, T: start + 10, V: 2}}, nil),
 		}
 		rec, others := e.HistogramSamples(ih, nil)
@@ -373,7 +373,7 @@ func TestTSDBRecordKinds(t *testing.T) {
 // TestTSDBImplausible checks that counts beyond the record's bytes end the import at once.
 func TestTSDBImplausible(t *testing.T) {
 	var e record.Encoder
-	series := e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(labels.MetricName, "a")}}, nil)
+	series := e.Series([]record.RefSeries{{Ref: 1, Labels: labels.FromStrings(model.MetricNameLabel, "a")}}, nil)
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
 	sixteen := make([]byte, 16)
 	for name, rec := range map[string][]byte{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"firedrill/replay"
@@ -112,7 +113,7 @@ func inspectMetrics(ctx context.Context, r *Recording, s *MetricsSummary) error 
 	}
 	byName := map[string]*MetricSummary{}
 	for series, n := range perSeries {
-		name := series.Labels.Get(labels.MetricName)
+		name := series.Labels.Get(model.MetricNameLabel)
 		m := byName[name]
 		if m == nil {
 			m = &MetricSummary{Name: name}

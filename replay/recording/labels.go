@@ -46,7 +46,7 @@ func (t *table[T]) get(l labels.Labels, make func(labels.Labels) (T, error)) (T,
 
 // checkSeries reports whether l can identify a metric series.
 func checkSeries(l labels.Labels) error {
-	if !model.UTF8Validation.IsValidMetricName(l.Get(labels.MetricName)) {
+	if !model.UTF8Validation.IsValidMetricName(l.Get(model.MetricNameLabel)) {
 		return fmt.Errorf("series %s has no valid metric name", l)
 	}
 	if err := checkMetricLabels(l); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -147,7 +148,7 @@ func (r *Recording) internSeries(l labels.Labels) *replay.Series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, _ := r.series.get(l, func(l labels.Labels) (*replay.Series, error) { // never an error
-		s := &replay.Series{ID: r.nSeries, Labels: l, Family: findFamily(r.families, l.Get(labels.MetricName))}
+		s := &replay.Series{ID: r.nSeries, Labels: l, Family: findFamily(r.families, l.Get(model.MetricNameLabel))}
 		r.nSeries++
 		return s, nil
 	})
