@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"time"
+
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -22,6 +24,9 @@ type Series struct {
 	Family *Family // nil when the recording has no metadata for it
 }
 
+// MaxLag is the most that the Lag of an item may be: the engine looks so far back for what was due of late.
+const MaxLag = 30 * time.Minute
+
 // Sample is one point of a series. Exactly one of V, H and FH counts: H or FH when not nil, else V.
 type Sample struct {
 	Series *Series
@@ -33,6 +38,8 @@ type Sample struct {
 	// Exemplars travel with the first sample of their series at or after their own time, since
 	// Prometheus refuses a series that has exemplars and no sample.
 	Exemplars []Exemplar
+	// Lag is how long after T the sample is due, from 0 to MaxLag.
+	Lag time.Duration
 }
 
 // Exemplar is an OpenMetrics exemplar; by convention the label trace_id names a trace.
@@ -57,6 +64,7 @@ type Record struct {
 	T        int64 // nanoseconds since the epoch
 	Line     []byte
 	Metadata []Pair
+	Lag      time.Duration // how long after T the line is due, from 0 to MaxLag
 }
 
 // Resource is what a group of spans shares: the OTLP resource and scope.
@@ -67,11 +75,12 @@ type Resource struct {
 	ScopeURL   string // schema URL of the scope
 }
 
-// Span is one finished span. It is due when it ended. The span may be changed by whoever holds it;
+// Span is one finished span. It is due when it ended, or Lag later. The span may be changed by whoever holds it;
 // the Resource is shared and must not be.
 type Span struct {
 	Resource *Resource
 	Span     ptrace.Span
+	Lag      time.Duration // from 0 to MaxLag
 }
 
 // Item is one thing that a replay delivers.

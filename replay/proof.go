@@ -99,7 +99,8 @@ func (r *Replay) storedOf(ctx context.Context, p runner) (Stored, error) {
 			return c.StoredTraces(ctx, ids)
 		}
 	}
-	from := time.Unix(0, r.timeline.Wall(r.from.UnixNano()))
+	// What lags may carry a time from before the start.
+	from := time.Unix(0, r.timeline.Wall(r.from.Add(-MaxLag).UnixNano()))
 	return p.stored(ctx, from, time.Now())
 }
 

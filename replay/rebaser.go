@@ -10,13 +10,20 @@ import (
 	"firedrill/replay/rebase"
 )
 
-// sampleDue is when a sample is due, in recorded nanoseconds. A sample that was taken at a
-// millisecond is due at its beginning.
-func sampleDue(s *Sample) int64 { return s.T * int64(time.Millisecond) }
+// sampleTime is a sample's own time, in recorded nanoseconds. A sample that was taken at a
+// millisecond was taken at its beginning.
+func sampleTime(s *Sample) int64 { return s.T * int64(time.Millisecond) }
 
-func recordDue(r *Record) int64 { return r.T }
+func spanTime(s *Span) int64 { return int64(s.Span.EndTimestamp()) }
 
-func spanDue(s *Span) int64 { return int64(s.Span.EndTimestamp()) }
+// An item is due at its own time, or as much later as it lags. It moves by the offset of its own time, which
+// is settled by then: what lags keeps its place beside what does not.
+
+func sampleDue(s *Sample) int64 { return sampleTime(s) + int64(s.Lag) }
+
+func recordDue(r *Record) int64 { return r.T + int64(r.Lag) }
+
+func spanDue(s *Span) int64 { return spanTime(s) + int64(s.Lag) }
 
 // rebaser moves items from recorded to wall time and remaps their ids, in place. Its methods are
 // safe for concurrent use on different items.
@@ -54,11 +61,11 @@ func (b *rebaser) prepare(round []Sample, _ mapping) {
 
 // sample moves a sample, its exemplars and, where the metric holds a time, its value.
 func (b *rebaser) sample(s *Sample, m mapping) {
-	due := sampleDue(s)
-	shift := floorMs(m.wall(due) - due)
+	at := sampleTime(s)
+	shift := floorMs(m.wall(at) - at)
 	if b.timeValued[s.Series.ID] == yes && s.H == nil && s.FH == nil && !value.IsStaleNaN(s.V) {
 		s.V = rebase.Value(s.V, func(v int64) int64 {
-			if v <= due {
+			if v <= at {
 				return m.wall(v)
 			}
 			return v + shift*int64(time.Millisecond)
@@ -93,8 +100,8 @@ func (b *rebaser) record(r *Record, m mapping) {
 }
 
 func (b *rebaser) span(s *Span, m mapping) {
-	due := spanDue(s)
-	b.text.Span(s.Span, time.Duration(m.wall(due)-due))
+	at := spanTime(s)
+	b.text.Span(s.Span, time.Duration(m.wall(at)-at))
 }
 
 // maxResources bounds the cache of rebased resources; a reader may hand out many.
@@ -110,11 +117,11 @@ func (b *rebaser) prepareSpans(round []Span, m mapping) {
 		s := &round[i]
 		r, ok := b.resources[s.Resource]
 		if !ok {
-			due := spanDue(s)
+			at := spanTime(s)
 			moved := *s.Resource
 			moved.Attributes = pcommon.NewMap()
 			s.Resource.Attributes.CopyTo(moved.Attributes)
-			b.text.Attributes(moved.Attributes, due, time.Duration(m.wall(due)-due))
+			b.text.Attributes(moved.Attributes, at, time.Duration(m.wall(at)-at))
 			r = &moved
 			b.resources[s.Resource] = r
 		}
@@ -122,7 +129,7 @@ func (b *rebaser) prepareSpans(round []Span, m mapping) {
 	}
 }
 
-// floorMs returns whole milliseconds, rounded down, so that a stamp never lies ahead of its due time.
+// floorMs returns whole milliseconds, rounded down, so that a stamp never lies ahead of its time.
 func floorMs(ns int64) int64 {
 	ms := ns / int64(time.Millisecond)
 	if ns%int64(time.Millisecond) < 0 {

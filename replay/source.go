@@ -2,7 +2,8 @@ package replay
 
 import "time"
 
-// Reader yields items in order of their due time: samples by T, records by T, spans by end time.
+// Reader yields items in order of their due time: samples by T, records by T, spans by end time, each with
+// the item's Lag added.
 // Items of one series or stream with equal times keep the order in which they were recorded.
 // A Reader is not safe for concurrent use.
 type Reader[T Item] interface {
@@ -18,6 +19,6 @@ type Source interface {
 	Samples(from, to time.Time) (Reader[Sample], error)
 	Records(from, to time.Time) (Reader[Record], error)
 	Spans(from, to time.Time) (Reader[Span], error)
-	// Bounds returns the earliest due time and the instant after the latest.
+	// Bounds returns the earliest due time and the instant after the latest, or bounds around them.
 	Bounds() (start, end time.Time)
 }

@@ -128,8 +128,8 @@ func (r *Replay) primeStale() error {
 	for {
 		n, err := reader.Read(buf)
 		for i := range buf[:n] {
-			due := sampleDue(&buf[i])
-			buf[i].T += floorMs(m.wall(due) - due)
+			at := sampleTime(&buf[i])
+			buf[i].T += floorMs(m.wall(at) - at)
 		}
 		r.stale.observe(buf[:n])
 		if err == io.EOF {
