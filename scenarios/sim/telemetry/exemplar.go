@@ -11,38 +11,40 @@ import (
 	"firedrill/replay"
 )
 
-// exemplar is one observation with its trace; at is 0 when there is none.
+// seen is one observation with its trace; at is 0 when there is none.
+type seen struct {
+	v     float64
+	at    int64 // ns
+	trace TraceID
+	span  SpanID
+}
+
+// exemplar is an observation that was exposed with a series.
 type exemplar struct {
-	series labels.Labels // once it was exposed
-	v      float64
-	at     int64 // ns
-	trace  TraceID
-	span   SpanID
+	seen
+	series labels.Labels
 }
 
 // expose hands out the exemplars that came since the last scrape: each with its classic bucket, and all of
 // them with the native series, in the order that Prometheus demands there (scrape.go sorts by time, value
 // and labels).
 func (h *Histogram) expose(e *exposition) {
-	begin := len(e.exemplars)
 	for i, x := range h.exemplars {
 		if x.at != 0 && h.bucket != nil {
-			x.series = h.bucket[i].labels
-			e.exemplars = append(e.exemplars, x)
+			e.exemplars = append(e.exemplars, exemplar{x, h.bucket[i].labels})
 		}
 	}
 	if h.native != nil {
-		begin = len(e.exemplars)
+		begin := len(e.exemplars)
 		for _, x := range h.exemplars {
 			if x.at != 0 {
-				x.series = h.native.labels
-				e.exemplars = append(e.exemplars, x)
+				e.exemplars = append(e.exemplars, exemplar{x, h.native.labels})
 			}
 		}
+		slices.SortStableFunc(e.exemplars[begin:], func(a, b exemplar) int {
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.v, b.v))
+		})
 	}
-	slices.SortStableFunc(e.exemplars[begin:], func(a, b exemplar) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.v, b.v))
-	})
 	clear(h.exemplars)
 }
 

@@ -182,4 +182,3 @@ func span(trace telemetry.TraceID, id, parent byte, endMillis, millis int64) tel
 }
 
 var shop = telemetry.Instance{Service: "shop", Namespace: "prod", Pod: "shop-1", Language: "go"}.Resource()
-

@@ -43,7 +43,7 @@ type Histogram struct {
 	native  *series // nil without native buckets
 
 	counts    []uint64 // of each classic bucket on its own, and above them
-	exemplars []exemplar
+	exemplars []seen
 	fresh     bool // an exemplar came since the last scrape
 
 	zero   uint64
@@ -64,7 +64,7 @@ func (g *Group) Histogram(f Family, b Buckets, pairs ...string) *Histogram {
 		if len(b.Classic) == 0 {
 			h.bounds = DurationBuckets
 		}
-		h.counts, h.exemplars = make([]uint64, len(h.bounds)+1), make([]exemplar, len(h.bounds)+1)
+		h.counts, h.exemplars = make([]uint64, len(h.bounds)+1), make([]seen, len(h.bounds)+1)
 		if b.Native || len(b.Classic) == 0 {
 			s.native = true
 			h.native = s
@@ -85,7 +85,7 @@ func (h *Histogram) Observe(v float64) { h.observe(v) }
 // ObserveExemplar counts v, seen at the time at, and keeps it as the exemplar of its bucket. Call it for
 // requests whose trace is sampled, as instrumentation does.
 func (h *Histogram) ObserveExemplar(v float64, at int64, trace TraceID, span SpanID) {
-	h.exemplars[h.observe(v)] = exemplar{v: v, at: at, trace: trace, span: span}
+	h.exemplars[h.observe(v)] = seen{v, at, trace, span}
 	h.fresh = true
 }
 
@@ -137,17 +137,18 @@ func nativeIndex(v float64) int32 {
 // grow makes room for the bucket key, with some to spare on that side.
 func (h *Histogram) grow(key int32) {
 	const spare = 1 << nativeSchema
-	first, end := key, key+1
-	if len(h.powers) > 0 {
-		first, end = h.first, h.first+int32(len(h.powers))
-		if key < first {
-			first = key - spare
-		} else {
-			end = key + 1 + spare
-		}
+	if len(h.powers) == 0 {
+		h.powers, h.first = make([]uint64, 1), key
+		return
+	}
+	first, end := h.first, h.first+int32(len(h.powers))
+	if key < first {
+		first = key - spare
+	} else {
+		end = key + 1 + spare
 	}
 	powers := make([]uint64, end-first)
-	copy(powers[max(h.first-first, 0):], h.powers)
+	copy(powers[h.first-first:], h.powers)
 	h.powers, h.first = powers, first
 }
 

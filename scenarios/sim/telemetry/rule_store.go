@@ -68,11 +68,11 @@ func (s *ruleStore) sample(l labels.Labels, t int64, v float64) {
 }
 
 func (s *ruleStore) histogram(l labels.Labels, t int64, h *histogram.Histogram) {
-	s.add(l, rulePoint{t: t, h: h})
+	s.add(l, rulePoint{t: t, h: h.ToFloat(nil)})
 }
 
 func (s *ruleStore) floatHistogram(l labels.Labels, t int64, h *histogram.FloatHistogram) {
-	s.add(l, rulePoint{t: t, fh: h})
+	s.add(l, rulePoint{t: t, h: h})
 }
 
 func (s *ruleStore) add(l labels.Labels, p rulePoint) {
@@ -162,29 +162,36 @@ func (r *ruleSeries) Labels() labels.Labels              { return r.labels }
 func (r *ruleSeries) Len() int                           { return len(r.samples) }
 func (r *ruleSeries) Get(i int) chunks.Sample            { return r.samples[i] }
 func (r *ruleSeries) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	// The engine changes the histograms that it gets.
-	return storage.NewListSeriesIteratorWithCopy(r)
+	return ruleIterator{storage.NewListSeriesIterator(r)}
 }
 
-// rulePoint is a sample as the engine wants it; h or fh when not nil, else f.
+// ruleIterator copies histograms, since the engine may change those that it gets.
+type ruleIterator struct{ chunkenc.Iterator }
+
+func (it ruleIterator) AtFloatHistogram(into *histogram.FloatHistogram) (int64, *histogram.FloatHistogram) {
+	t, h := it.Iterator.AtFloatHistogram(nil)
+	if into == nil {
+		return t, h.Copy()
+	}
+	h.CopyTo(into)
+	return t, into
+}
+
+// rulePoint is a sample as the engine wants it: h when not nil, else f.
 type rulePoint struct {
-	t  int64
-	f  float64
-	h  *histogram.Histogram
-	fh *histogram.FloatHistogram
+	t int64
+	f float64
+	h *histogram.FloatHistogram
 }
 
 func (p rulePoint) T() int64                      { return p.t }
 func (rulePoint) ST() int64                       { return 0 }
 func (p rulePoint) F() float64                    { return p.f }
-func (p rulePoint) H() *histogram.Histogram       { return p.h }
-func (p rulePoint) FH() *histogram.FloatHistogram { return p.fh }
+func (rulePoint) H() *histogram.Histogram         { return nil }
+func (p rulePoint) FH() *histogram.FloatHistogram { return p.h }
 
 func (p rulePoint) Type() chunkenc.ValueType {
-	switch {
-	case p.h != nil:
-		return chunkenc.ValHistogram
-	case p.fh != nil:
+	if p.h != nil {
 		return chunkenc.ValFloatHistogram
 	}
 	return chunkenc.ValFloat
@@ -193,9 +200,6 @@ func (p rulePoint) Type() chunkenc.ValueType {
 func (p rulePoint) Copy() chunks.Sample {
 	if p.h != nil {
 		p.h = p.h.Copy()
-	}
-	if p.fh != nil {
-		p.fh = p.fh.Copy()
 	}
 	return p
 }

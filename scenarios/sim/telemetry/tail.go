@@ -80,11 +80,8 @@ func (t *tailSampler) advance(now int64) {
 	}
 }
 
-// decideOldest decides the trace that waits longest.
-func (t *tailSampler) decideOldest(now int64) {
-	t.decide(t.arrived[0], now)
-	t.arrived = t.arrived[1:]
-}
+// decideOldest decides the trace that waits longest: the first of arrived always waits.
+func (t *tailSampler) decideOldest(now int64) { t.decide(t.arrived[0], now) }
 
 func (t *tailSampler) decide(p *pending, now int64) {
 	if p.done {
