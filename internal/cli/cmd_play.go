@@ -38,7 +38,7 @@ the stack down; a second one cuts it off. Everything listens on loopback only.`,
 			return a.play(cmd.Context(), name)
 		},
 	}
-	addFlags(cmd.Flags(), keysIn("output", "scenarios", "history", "speed", "for", "page-at", "session", "ports", "prometheus.port", "loki.port",
+	addFlags(cmd.Flags(), keysIn("output", "scenarios", "history", "speed", "for", "page-at", "difficulty", "session", "ports", "prometheus.port", "loki.port",
 		"otlp.grpc-port", "otlp.http-port", "jaeger.port", "server.port", "stack.dir", "stack.bin"))
 	return cmd
 }
@@ -54,6 +54,10 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 	}
 	defer rec.Close()
 	pl, err := newPlan(a.config, rec.Manifest(), t.scenario)
+	if err != nil {
+		return err
+	}
+	d, err := a.newDifficulty(t.scenario)
 	if err != nil {
 		return err
 	}
@@ -85,11 +89,11 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 	}
 	defer closeSinks()
 	sinks.SamplesWindow, sinks.RecordsWindow = stack.Window, stack.Window
-	s, err := a.newSession(rec, sinks, o, p)
+	s, err := a.newSession(rec, d, sinks, o, p)
 	if err != nil {
 		return err
 	}
-	loading := loadingEvent{Event: "loading", Session: o.Session, Page: pl.page, History: pl.history.Seconds(), items: pl.items}
+	loading := loadingEvent{Event: "loading", Session: o.Session, Difficulty: d.Name, Page: pl.page, History: pl.history.Seconds(), items: pl.items}
 	ready := readyEvent{Event: "ready", URLs: urlsOf(srv, at)}
 	if t.scenario != nil {
 		loading.Scenario, loading.title, ready.alert = t.scenario.ID, t.scenario.Title, t.scenario.Page.Alert

@@ -36,7 +36,7 @@ cuts it off, and what was cut off, or crashed, goes on with --resume --session I
 			return a.replay(cmd.Context(), args[0], resume)
 		},
 	}
-	addFlags(cmd.Flags(), keysIn("output", "history", "speed", "for", "page-at", "session", "metrics-addr", "state-dir", "prometheus.", "loki.", "otlp.", "jaeger."))
+	addFlags(cmd.Flags(), keysIn("output", "history", "speed", "for", "page-at", "difficulty", "session", "metrics-addr", "state-dir", "prometheus.", "loki.", "otlp.", "jaeger."))
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the session that --session names, after a crash")
 	return cmd
 }
@@ -60,6 +60,10 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 		return err
 	}
 	defer unlock()
+	d, err := a.replayDifficulty(o)
+	if err != nil {
+		return err
+	}
 	sinks, closeSinks, err := a.openSinks(at, a.configuredReach, o.Session)
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 	}
 	p := a.newPrinter()
 	defer p.close()
-	s, err := a.newSession(rec, sinks, o, p)
+	s, err := a.newSession(rec, d, sinks, o, p)
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (a *app) replay(ctx context.Context, dir string, resume bool) error {
 	}
 	ctx, in := a.catch(ctx)
 	defer in.stop()
-	p.event(loadingEvent{Event: "loading", Session: o.Session, Page: pl.page, History: pl.history.Seconds(), items: pl.items})
+	p.event(loadingEvent{Event: "loading", Session: o.Session, Difficulty: d.Name, Page: pl.page, History: pl.history.Seconds(), items: pl.items})
 	s.onPage = func() {
 		p.event(liveEvent{Event: "live", Left: s.replay.Status().Left.Seconds()})
 	}
@@ -127,6 +131,18 @@ func lockSession(o replay.Options) (unlock func(), err error) {
 		}
 		release()
 	}, nil
+}
+
+// replayDifficulty is the difficulty of a new session, which keeps it, or of one that goes on.
+func (a *app) replayDifficulty(o replay.Options) (difficulty, error) {
+	if o.Resume != nil {
+		return keptDifficulty(o.Checkpoint)
+	}
+	d, err := a.newDifficulty(nil)
+	if err != nil {
+		return d, err
+	}
+	return d, keepDifficulty(d, o.Checkpoint)
 }
 
 // replayOptions are the engine's options for a new session or one that goes on.

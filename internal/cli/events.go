@@ -11,11 +11,12 @@ import (
 
 // loadingEvent says that the history is being loaded.
 type loadingEvent struct {
-	Event    string    `json:"event"` // loading
-	Session  string    `json:"session"`
-	Scenario string    `json:"scenario,omitempty"`
-	Page     time.Time `json:"page"`    // recorded
-	History  float64   `json:"history"` // how much is loaded, as recorded
+	Event      string    `json:"event"` // loading
+	Session    string    `json:"session"`
+	Scenario   string    `json:"scenario,omitempty"`
+	Difficulty string    `json:"difficulty"`
+	Page       time.Time `json:"page"`    // recorded
+	History    float64   `json:"history"` // how much is loaded, as recorded
 
 	title string
 	items int64 // guess of what will be loaded

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"firedrill/replay/distort"
 )
 
 // key is one setting. The table below is the only place that lists them: flags, environment
@@ -54,6 +56,7 @@ var keys = concat(
 		{name: "speed", kind: speedKind, def: "1", help: "recorded seconds a second once the page has come"},
 		{name: "for", kind: durationKind, help: "stop after this much live time; default: at the recording's end, or at the scenario's time box"},
 		{name: "page-at", kind: momentKind, help: "recorded time of the page, where live delivery starts: RFC 3339, or a duration from the recording's start; default: what the scenario says, or the end of --history"},
+		{name: "difficulty", kind: choice(distort.Presets()...), def: distort.Normal, help: "how the evidence is distorted: not at all, as the scenario declares, or harder; a session that is resumed keeps its own"},
 		{name: "session", kind: sessionKind, help: "id of the session; default: a random one"},
 		{name: "metrics-addr", kind: textKind, help: "serve firedrill's own /metrics and /healthz on this address, such as 127.0.0.1:8420"},
 		{name: "state-dir", kind: textKind, help: "folder for what must outlive a crash; default: $XDG_STATE_HOME/firedrill"},

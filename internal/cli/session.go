@@ -34,21 +34,31 @@ func newSessionID() string {
 	return "s" + hex.EncodeToString(b[:])
 }
 
-// fingerprint identifies a recording by what its manifest says, checksums included.
-func fingerprint(m recording.Manifest) string {
+// fingerprint identifies what a session plays: a recording by what its manifest says, checksums included, and how it is
+// distorted.
+func fingerprint(m recording.Manifest, d difficulty) string {
 	text, err := json.Marshal(m)
+	if err == nil && len(d.Distortions) > 0 {
+		var more []byte
+		more, err = json.Marshal(d)
+		text = append(text, more...)
+	}
 	if err != nil {
-		panic(err) // a manifest was read from JSON
+		panic(err) // a manifest was read from JSON, and a difficulty can be
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
 // newSession prepares the engine. The options' Log, OnEvent, Recording and KnownTrace are set here.
-func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.Options, p printer) (*session, error) {
+func (a *app) newSession(rec *recording.Recording, d difficulty, sinks replay.Sinks, o replay.Options, p printer) (*session, error) {
+	src, err := d.apply(rec)
+	if err != nil {
+		return nil, err
+	}
 	s := &session{printer: p, live: make(chan struct{}), onReady: func() {}, onPage: func() {}}
-	o.Recording = fingerprint(rec.Manifest())
-	o.KnownTrace = rec.HasTrace
+	o.Recording = fingerprint(rec.Manifest(), d)
+	o.KnownTrace = src.HasTrace
 	o.Log = a.log
 	o.OnEvent = func(e replay.Event) {
 		if e.Proof != nil {
@@ -63,8 +73,7 @@ func (a *app) newSession(rec *recording.Recording, sinks replay.Sinks, o replay.
 		}
 	}
 	limitMemory()
-	var err error
-	if s.replay, err = replay.New(rec, sinks, o); err != nil {
+	if s.replay, err = replay.New(src, sinks, o); err != nil {
 		return nil, backEndError(err)
 	}
 	return s, nil
