@@ -86,6 +86,17 @@ func TestOneLockMakesOneThreadRun(t *testing.T) {
 	equal(t, "b", b, 30*ms)
 }
 
+func TestNothingIsCalledAfterACrash(t *testing.T) {
+	k, n, w := lone(2, 1, platform.PodConfig{})
+	p := w.Pods()[0]
+	p.Run(10*ms, des.HandlerFunc(func(uint64) { p.Crash(1) }), 0)
+	var at des.Time
+	p.Run(10*ms, finish(k, &at), 0) // Done in the same instant, but after the crash.
+	k.Run(sec)
+	equal(t, "the other thread ended at", at, -1)
+	equal(t, "usage of the node", n.Usage(), 20*ms)
+}
+
 func TestQuota(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -93,20 +104,23 @@ func TestQuota(t *testing.T) {
 		threads            int
 		demand             des.Time // Of each thread.
 		throttled, periods uint64
+		offset             des.Time // From the start of a period.
 		stopped            des.Time // Wall time without progress.
 		want               des.Time // Throttled, summed over threads.
 	}{
 		// 20 portions of 50 ms; after each but the last the rest of the period is lost.
-		{"one thread at half a core", 0.5, 1, sec, 19, 20, 19 * 50 * ms, 19 * 50 * ms},
+		{"one thread at half a core", 0.5, 1, sec, 19, 20, 0, 19 * 50 * ms, 19 * 50 * ms},
 		// 200 ms of quota are used up in 50 ms by four threads: 4 x 250 ms take five portions.
-		{"four threads at two cores", 2, 4, 250 * ms, 4, 5, 4 * 50 * ms, 4 * 4 * 50 * ms},
-		{"within the limit", 2, 2, 250 * ms, 0, 3, 0, 0},
-		{"at the limit", 1, 1, sec, 0, 10, 0, 0},
+		{"four threads at two cores", 2, 4, 250 * ms, 4, 5, 0, 4 * 50 * ms, 4 * 4 * 50 * ms},
+		{"within the limit", 2, 2, 250 * ms, 0, 3, 0, 0, 0},
+		{"at the limit", 1, 1, sec, 0, 10, 0, 0, 0},
+		// 30 ms in the first period, then portions of 50 ms: the last 20 ms in the 20th after it.
+		{"from within a period", 0.5, 1, sec, 19, 21, 70 * ms, 19 * 50 * ms, 19 * 50 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, _, w := lone(8, 1, platform.PodConfig{CPULimit: c.limit})
 			p := w.Pods()[0]
-			start := p.PeriodEnd()
+			start := p.PeriodEnd() + c.offset
 			k.Run(start)
 			var last des.Time
 			for range c.threads {

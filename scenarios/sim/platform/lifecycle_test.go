@@ -164,9 +164,12 @@ func TestProbes(t *testing.T) {
 	w := c.AddWorkload(platform.WorkloadConfig{Name: "web", Replicas: 1, Ready: func(*platform.Pod) bool { return ready },
 		Live: func(*platform.Pod) bool { return live }})
 	p := w.Pods()[0]
+	ready = false
+	c.Run(20 * sec) // Two failures, which do not count once it has answered.
+	ready = true
 	c.Run(30 * sec)
 	ready = false
-	c.Run(50 * sec) // Two failures.
+	c.Run(50 * sec)
 	equal(t, "state", p.State(), platform.Ready)
 	c.Run(60 * sec)
 	equal(t, "state", p.State(), platform.NotReady)

@@ -42,6 +42,21 @@ func TestGoCollectsWhenTheHeapHasDoubled(t *testing.T) {
 	}
 }
 
+func TestGarbageMadeWhileMarkingStays(t *testing.T) {
+	k, _, w := lone(8, 1, platform.PodConfig{CPULimit: 0.1, Runtime: platform.Runtime{Kind: platform.Go, Live: 100 * mib}})
+	p := w.Pods()[0]
+	allocate(k, p, 10*mib)
+	least := p.Memory().HeapUsed
+	for p.Memory().GC[platform.Major].Count < 4 {
+		k.Run(k.Now() + ms)
+		least = min(least, p.Memory().HeapUsed)
+	}
+	// Marking takes 105 ms of CPU time, which a tenth of a core gives in about a second.
+	if made := least - 100*mib; made < 8*mib || made > 12*mib {
+		t.Errorf("a cycle leaves %d KiB of garbage, want what was made while it ran", made/1024)
+	}
+}
+
 func TestPauseStopsTheApplication(t *testing.T) {
 	k, _, w := lone(4, 1, platform.PodConfig{Runtime: platform.Runtime{Kind: platform.NodeJS, Live: 200 * mib}})
 	p := w.Pods()[0]

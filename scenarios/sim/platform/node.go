@@ -39,6 +39,7 @@ type Node struct {
 // share is a claim on the cores of a node.
 type share struct {
 	weight, demand, grant float64 // Cores.
+	next                  float64 // The grant being worked out.
 }
 
 // SetNeighbour sets the load that other tenants of the machine put on it from now on: the cores they would use if they
@@ -100,28 +101,34 @@ func (n *Node) ask(c *cpu, demand float64) {
 	n.divide(c)
 }
 
-// divide grants cores anew and lets the containers go on with what they have got, but for one that does so itself.
+// divide grants cores anew. Those whose grant changes account for the time until now and go on with the new one; the
+// one that asks does so itself.
 func (n *Node) divide(asking *cpu) {
-	n.settle()
 	claims := append(n.scratch[:0], &n.neighbour)
 	for _, m := range n.members {
-		m.settle()
 		if m.demand > 0 {
 			claims = append(claims, &m.share)
 		} else {
-			m.grant = 0
+			m.next = 0
 		}
 	}
 	n.scratch = claims[:0]
 	fill(n.cores, claims)
+	n.settle()
+	n.neighbour.grant = n.neighbour.next
 	for _, m := range n.members {
-		if m.demand > 0 && m != asking {
+		switch {
+		case m == asking:
+			m.grant = m.next
+		case m.grant != m.next:
+			m.settle()
+			m.grant = m.next
 			m.arm()
 		}
 	}
 }
 
-// fill divides cores by weighted max-min fairness. It reorders claims.
+// fill divides cores by weighted max-min fairness. It sets next, and reorders claims.
 func fill(cores float64, claims []*share) {
 	for len(claims) > 0 {
 		var weights float64
@@ -132,7 +139,7 @@ func fill(cores float64, claims []*share) {
 		rest := claims[:0]
 		for _, c := range claims {
 			if c.demand <= float64(level*c.weight) {
-				c.grant = c.demand
+				c.next = c.demand
 				cores -= c.demand
 			} else {
 				rest = append(rest, c)
@@ -140,7 +147,7 @@ func fill(cores float64, claims []*share) {
 		}
 		if len(rest) == len(claims) {
 			for _, c := range rest {
-				c.grant = level * c.weight
+				c.next = level * c.weight
 			}
 			return
 		}

@@ -17,6 +17,8 @@ type PodConfig struct {
 	ReadinessDelay des.Time
 	// PreStop is how long a pod that is to end goes on as if nothing were, while callers learn of it.
 	PreStop des.Time
+	// RestartedAt is the annotation that kubectl rollout restart sets: another value makes another revision.
+	RestartedAt des.Time
 }
 
 // State is where a pod is in its life.
