@@ -14,26 +14,26 @@ import (
 // An Answer does not show itself: printing, logging and encoding it give no more than its type's name.
 type Answer struct {
 	// Version of the format: 1.
-	Version int `yaml:"version"`
+	Version int `yaml:"version" jsonschema:"required"`
 	// Accepted lists the faults, each as the suspect that is right about it.
 	Accepted []Accepted `yaml:"accepted"`
 	// NothingBroken says that no user is served worse: the suspect "nothing is broken", which every scenario
 	// offers, is right. Accepted then may say what made it look otherwise, and naming that is right as well.
 	NothingBroken bool `yaml:"nothing_broken"`
 	// Chain leads from the cause to the page, one step an entry.
-	Chain []string `yaml:"chain"`
+	Chain []string `yaml:"chain" jsonschema:"required"`
 	// Decoys are what looks like a cause and is none.
 	Decoys []Decoy `yaml:"decoys"`
 	// Explanation is the whole story, in Markdown, with sources where the mechanism was taken from a public post-mortem.
-	Explanation string `yaml:"explanation"`
+	Explanation string `yaml:"explanation" jsonschema:"required"`
 	// GoldenPath lists the queries that lead to the cause, in order.
-	GoldenPath []Step `yaml:"golden_path"`
+	GoldenPath []Step `yaml:"golden_path" jsonschema:"required"`
 	// Faults are injected into the simulated system.
 	Faults []model.Fault `yaml:"faults"`
 	// Evidence lists what the back ends must answer once the recording is replayed.
 	Evidence []Assertion `yaml:"evidence"`
 	// Phrases give the answer away: none of them occurs in any other file, in the telemetry or in what players are shown.
-	Phrases []string `yaml:"phrases"`
+	Phrases []string `yaml:"phrases" jsonschema:"required"`
 }
 
 // Accepted is one fault, as the suspect that is right about it.
@@ -41,15 +41,15 @@ type Accepted struct {
 	// Role says whether the fault explains the page.
 	Role Role `yaml:"role"`
 	// Component is one of the suspects' components.
-	Component string `yaml:"component"`
+	Component string `yaml:"component" jsonschema:"required"`
 	// Aliases are other components of the suspects that are as right, such as the pool of a database.
 	Aliases []string `yaml:"aliases"`
 	// Cause is one of the suspects' causes.
-	Cause string `yaml:"cause"`
+	Cause string `yaml:"cause" jsonschema:"required"`
 	// Onset is when the fault began: a duration from the recording's start, or RFC 3339.
-	Onset Moment `yaml:"onset"`
+	Onset Moment `yaml:"onset" jsonschema:"required"`
 	// Tolerance is how far from it a player's onset may be, in either direction.
-	Tolerance Duration `yaml:"tolerance"`
+	Tolerance Duration `yaml:"tolerance" jsonschema:"required"`
 }
 
 // Role says whether a fault explains the page.
@@ -66,25 +66,25 @@ var roles = []Role{RoleCause, RoleCoincident}
 // Decoy is something that looks like a cause.
 type Decoy struct {
 	// Component of the catalogue that it points to.
-	Component string `yaml:"component"`
+	Component string `yaml:"component" jsonschema:"required"`
 	// Signal is what is seen.
-	Signal string `yaml:"signal"`
+	Signal string `yaml:"signal" jsonschema:"required"`
 	// WhyWrong is why it is not the cause.
-	WhyWrong string `yaml:"why_wrong"`
+	WhyWrong string `yaml:"why_wrong" jsonschema:"required"`
 	// Evidence names the assertions that show it: a decoy that nobody can see misleads nobody.
-	Evidence []string `yaml:"evidence"`
+	Evidence []string `yaml:"evidence" jsonschema:"required"`
 }
 
 // Step is one query of the golden path.
 type Step struct {
 	// Title says what is asked.
-	Title string `yaml:"title"`
+	Title string `yaml:"title" jsonschema:"required"`
 	// Datasource that is asked.
-	Datasource Datasource `yaml:"datasource"`
+	Datasource Datasource `yaml:"datasource" jsonschema:"required"`
 	// Query in the language of the data source; for jaeger a search such as service=cart min_duration=2s.
-	Query string `yaml:"query"`
+	Query string `yaml:"query" jsonschema:"required"`
 	// Shows is what is seen.
-	Shows string `yaml:"shows"`
+	Shows string `yaml:"shows" jsonschema:"required"`
 }
 
 // Datasource is where a query goes.
@@ -103,7 +103,7 @@ var datasources = []Datasource{Prometheus, Loki, Jaeger}
 // of PromQL, LogQL and Traces is set.
 type Assertion struct {
 	// Name is one line, unique in the file.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" jsonschema:"required"`
 	// PromQL is an expression that gives a scalar or a vector. The session's label is added to it.
 	PromQL string `yaml:"promql"`
 	// LogQL is a metric query, such as sum(count_over_time({service_name="cart"} |= "timeout" [5m])).
@@ -118,7 +118,7 @@ type Assertion struct {
 	// To ends the stretch.
 	To *Moment `yaml:"to"`
 	// Expect holds the bounds; every series of an answer must keep them, and an answer without any does not.
-	Expect Bounds `yaml:"expect"`
+	Expect Bounds `yaml:"expect" jsonschema:"required"`
 }
 
 // Bounds is a closed interval.
@@ -138,7 +138,7 @@ func (b Bounds) Contain(v float64) bool {
 // the number of traces, or with Quantile a duration in seconds.
 type TraceSearch struct {
 	// Service that has the span.
-	Service string `yaml:"service"`
+	Service string `yaml:"service" jsonschema:"required"`
 	// Operation is the span's name.
 	Operation string `yaml:"operation"`
 	// Tags are attributes of the span.

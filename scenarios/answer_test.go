@@ -51,6 +51,8 @@ suspects:
   causes:
     - {id: bad-deploy, title: A deploy}
     - {id: slow-disk, title: A slow disk}
+distortions:
+  - {kind: log-loss, share: 0.5, service: web}
 `
 
 const key = `version: 1
@@ -149,6 +151,8 @@ func TestScenarioErrors(t *testing.T) {
 		"changes out of order": {"at: -2h", "at: 5m", "scenario.yaml:27: the change is earlier than the one before it"},
 		"suspect of nothing":   {"components: [web, db]", "components: [web, x]", `scenario.yaml:29: service "x" is not in the catalogue`},
 		"cause twice":          {"id: slow-disk", "id: bad-deploy", `scenario.yaml:32: cause "bad-deploy" is there twice`},
+		"distortion":           {"share: 0.5", "share: 2", "scenario.yaml:34: log-loss: "},
+		"bad distortion":       {"share: 0.5", "from: soon", `scenario.yaml:34: "soon": expected a duration`},
 		"cause in words":       {"id: slow-disk", "id: Slow disk", `scenario.yaml:32: id is "Slow disk", expected lower-case words`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,6 +44,11 @@ func (s *Scenario) check(doc *document, folder string) {
 	s.checkDiagram(doc)
 	s.checkChanges(doc)
 	s.checkSuspects(doc)
+	for i := range s.Distortions {
+		if err := s.Distortions[i].Validate(); err != nil {
+			doc.fail(at("distortions", i), "%v", err)
+		}
+	}
 }
 
 // checkSource checks where the recording comes from, and the times of a simulated one.

@@ -25,6 +25,9 @@ type document struct {
 // say the place and what was expected, and not what is there.
 func decode(name string, secret bool, text []byte, v any) (*document, error) {
 	d := &document{name: name, secret: secret}
+	if err := yaml.Unmarshal(text, &d.root); err != nil {
+		return nil, d.located(err)
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(v); err != nil {
@@ -35,9 +38,6 @@ func decode(name string, secret bool, text []byte, v any) (*document, error) {
 	}
 	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: more than one YAML document", name)
-	}
-	if err := yaml.Unmarshal(text, &d.root); err != nil {
-		return nil, d.located(err)
 	}
 	return d, nil
 }
@@ -127,6 +127,8 @@ func (d *document) located(err error) error {
 		place := d.name
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
 			place, text = place+":"+m[1], m[2]
+		} else if line := valueLine(&d.root, text); line > 0 {
+			place = fmt.Sprintf("%s:%d", place, line)
 		}
 		if m := unknownField.FindStringSubmatch(text); m != nil {
 			text = fmt.Sprintf("unknown key %q", m[1])
@@ -142,6 +144,31 @@ func (d *document) located(err error) error {
 		errs[i] = fmt.Errorf("%s: %s", place, text)
 	}
 	return errors.Join(errs...)
+}
+
+// valueLine finds the line of the value that an error quotes first, 0 when it is nowhere: types that read
+// themselves from text do not know their line.
+func valueLine(n *yaml.Node, text string) int {
+	value, err := strconv.QuotedPrefix(text)
+	if err == nil {
+		value, err = strconv.Unquote(value)
+	}
+	if err != nil {
+		return 0
+	}
+	var find func(n *yaml.Node) int
+	find = func(n *yaml.Node) int {
+		if n.Kind == yaml.ScalarNode && n.Value == value {
+			return n.Line
+		}
+		for _, c := range n.Content {
+			if line := find(c); line > 0 {
+				return line
+			}
+		}
+		return 0
+	}
+	return find(n)
 }
 
 // expectation says for an author what a Go type takes.

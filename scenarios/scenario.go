@@ -16,6 +16,8 @@ package scenarios
 import (
 	"io/fs"
 	"path/filepath"
+
+	"firedrill/replay/distort"
 )
 
 // Names of a scenario's files in its folder.
@@ -31,19 +33,19 @@ const Version = 1
 // Scenario is what scenario.yaml says: all that players and facilitators may see before the end.
 type Scenario struct {
 	// Version of the format: 1.
-	Version int `yaml:"version"`
+	Version int `yaml:"version" jsonschema:"required"`
 	// ID is the folder's name. It names the symptom, never the mechanism.
-	ID string `yaml:"id"`
+	ID string `yaml:"id" jsonschema:"required"`
 	// Title is one line. It names the symptom, never the mechanism.
-	Title string `yaml:"title"`
+	Title string `yaml:"title" jsonschema:"required"`
 	// Difficulty tells for whom the scenario is.
 	Difficulty Difficulty `yaml:"difficulty"`
 	// Brief is what the player may know at the start, in Markdown.
-	Brief string `yaml:"brief"`
+	Brief string `yaml:"brief" jsonschema:"required"`
 	// Page is the alert that calls the player in.
-	Page Page `yaml:"page"`
+	Page Page `yaml:"page" jsonschema:"required"`
 	// Timebox is how long the player has, counted from the page.
-	Timebox Duration `yaml:"timebox"`
+	Timebox Duration `yaml:"timebox" jsonschema:"required"`
 	// History is how much recorded time before the page is loaded; without it, all there is.
 	History Duration `yaml:"history"`
 
@@ -68,6 +70,8 @@ type Scenario struct {
 	Changes []Change `yaml:"changes"`
 	// Suspects are what players can choose from.
 	Suspects Suspects `yaml:"suspects"`
+	// Distortions degrade the evidence while it is replayed. --difficulty chooses a preset instead.
+	Distortions []distort.Distortion `yaml:"distortions"`
 
 	dir    string // "" for a scenario of the program
 	folder fs.FS  // the scenario's folder
@@ -88,9 +92,9 @@ var difficulties = []Difficulty{Introductory, Intermediate, Advanced}
 // Page is the moment that calls the player in.
 type Page struct {
 	// At is when the page comes: a duration from the recording's start, or RFC 3339.
-	At Moment `yaml:"at"`
+	At Moment `yaml:"at" jsonschema:"required"`
 	// Alert is the alert's text.
-	Alert string `yaml:"alert"`
+	Alert string `yaml:"alert" jsonschema:"required"`
 	// Labels are those of the alert, such as severity and service.
 	Labels map[string]string `yaml:"labels"`
 }
@@ -98,11 +102,11 @@ type Page struct {
 // Service is one entry of the service catalogue.
 type Service struct {
 	// Name as it appears in the telemetry.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" jsonschema:"required"`
 	// Description says in a sentence what it does.
-	Description string `yaml:"description"`
+	Description string `yaml:"description" jsonschema:"required"`
 	// Owner is the team to ask.
-	Owner string `yaml:"owner"`
+	Owner string `yaml:"owner" jsonschema:"required"`
 	// Tier is how critical it is: 1 (everything depends on it) to 4 (nobody waits for it).
 	Tier int `yaml:"tier"`
 	// Language or product, such as go, java or postgresql.
@@ -116,23 +120,23 @@ type Service struct {
 // Link is a title and an address.
 type Link struct {
 	// Title is what to show.
-	Title string `yaml:"title"`
+	Title string `yaml:"title" jsonschema:"required"`
 	// URL is an absolute address, or a path on the server that shows it.
-	URL string `yaml:"url"`
+	URL string `yaml:"url" jsonschema:"required"`
 }
 
 // Change is one entry of the change log.
 type Change struct {
 	// At is a duration from the recording's start (negative before it), or RFC 3339.
-	At Moment `yaml:"at"`
+	At Moment `yaml:"at" jsonschema:"required"`
 	// Kind of the change.
-	Kind ChangeKind `yaml:"kind"`
+	Kind ChangeKind `yaml:"kind" jsonschema:"required"`
 	// Service of the catalogue that was changed.
-	Service string `yaml:"service"`
+	Service string `yaml:"service" jsonschema:"required"`
 	// Summary is one line, as its author wrote it.
-	Summary string `yaml:"summary"`
+	Summary string `yaml:"summary" jsonschema:"required"`
 	// Author is who made it.
-	Author string `yaml:"author"`
+	Author string `yaml:"author" jsonschema:"required"`
 }
 
 // ChangeKind is the kind of a Change.
@@ -152,17 +156,17 @@ var changeKinds = []ChangeKind{Deploy, Flag, Config, Infrastructure, Data}
 // Suspects are the closed lists from which a player names a component and a cause.
 type Suspects struct {
 	// Components are services of the catalogue.
-	Components []string `yaml:"components"`
+	Components []string `yaml:"components" jsonschema:"required"`
 	// Causes are the kinds of fault to choose from.
-	Causes []Cause `yaml:"causes"`
+	Causes []Cause `yaml:"causes" jsonschema:"required"`
 }
 
 // Cause is one kind of fault that a player may name.
 type Cause struct {
 	// ID is lower-case words with hyphens.
-	ID string `yaml:"id"`
+	ID string `yaml:"id" jsonschema:"required"`
 	// Title is what players read.
-	Title string `yaml:"title"`
+	Title string `yaml:"title" jsonschema:"required"`
 }
 
 // Dir is the scenario's folder, "" for a scenario of the program.

@@ -52,7 +52,8 @@ type Options struct {
 // Session is a recording that was loaded. Its methods are safe for concurrent use.
 type Session struct {
 	options  Options
-	start    time.Time // of the recording
+	start    time.Time // of the recording, as end
+	end      time.Time
 	timeline *replay.Timeline
 	client   *http.Client
 }
@@ -78,7 +79,7 @@ func Load(ctx context.Context, rec *recording.Recording, o Options) (_ *Session,
 	if err != nil {
 		return nil, nil, fmt.Errorf("load recording: %w", err)
 	}
-	return &Session{options: o, start: m.Start, timeline: r.Timeline(), client: &http.Client{Timeout: time.Minute}}, proof, nil
+	return &Session{options: o, start: m.Start, end: m.End, timeline: r.Timeline(), client: &http.Client{Timeout: time.Minute}}, proof, nil
 }
 
 // sinks opens a sink for each back end.

@@ -187,3 +187,42 @@ func TestScope(t *testing.T) {
 		t.Errorf("got %d scoped selectors, want 3: %s", n, got)
 	}
 }
+
+// TestWalk checks which steps of a golden path find something on the real back ends.
+func TestWalk(t *testing.T) {
+	s := load(t, record(t), "walk")
+	steps := []struct {
+		source scenarios.Datasource
+		query  string
+		want   string // "" finds something
+	}{
+		{scenarios.Prometheus, "sum(max_over_time(load[$__rate_interval]))", ""},
+		{scenarios.Prometheus, "load > 100", "the query finds nothing"},
+		{scenarios.Prometheus, "load >", "parse PromQL"},
+		{scenarios.Loki, `{service_name="web"} |= "served"`, ""},
+		{scenarios.Loki, `sum(rate({service_name="web"}[$__rate_interval]))`, ""},
+		{scenarios.Loki, `{service_name="web"} |= "refused"`, "the query finds nothing"},
+		{scenarios.Loki, `{service_name=}`, "400 Bad Request"},
+		{scenarios.Jaeger, `service=web operation="GET /" min_duration=900ms http.route=/`, ""},
+		{scenarios.Jaeger, `service=web min_duration=2s`, "the query finds nothing"},
+		{scenarios.Jaeger, `min_duration=2s`, "the search names no service"},
+		{scenarios.Jaeger, `slow traces of web`, "expected a search such as"},
+	}
+	path := make([]scenarios.Step, len(steps))
+	for i, st := range steps {
+		path[i] = scenarios.Step{Datasource: st.source, Query: st.query}
+	}
+	dead, err := s.Walk(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[int]string{}
+	for _, d := range dead {
+		got[d.Index] = d.Text
+	}
+	for i, st := range steps {
+		if !strings.Contains(got[i], st.want) || (got[i] == "") != (st.want == "") {
+			t.Errorf("%s: got %q, want %q", st.query, got[i], st.want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// leastChoice is how many components and causes players choose from at least: of fewer, guessing finds the answer.
+const leastChoice = 2
+
+// CheckComplete tells what a scenario lacks for players to be graded on it; a scenario can be played without.
+func CheckComplete(s *Scenario, a *Answer) error {
+	var errs []error
+	missing := func(file, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", s.Path(file), fmt.Sprintf(format, args...)))
+	}
+	if s.Difficulty == "" {
+		missing(File, "difficulty is missing")
+	}
+	if len(s.Services) == 0 {
+		missing(File, "services is missing")
+	}
+	if strings.TrimSpace(s.Diagram) == "" {
+		missing(File, "diagram is missing")
+	}
+	if len(s.Changes) == 0 {
+		missing(File, "changes is missing")
+	}
+	if n := len(s.Suspects.Components); n < leastChoice {
+		missing(File, "suspects.components has %d entries, expected at least %d", n, leastChoice)
+	}
+	if n := len(s.Suspects.Causes); n < leastChoice {
+		missing(File, "suspects.causes has %d entries, expected at least %d", n, leastChoice)
+	}
+	if len(a.Evidence) == 0 {
+		missing(AnswerFile, "evidence is missing")
+	}
+	return errors.Join(errs...)
+}
+
+// CheckTimes holds the times of a scenario and its answer against a recording, which lasts from start to end.
+func CheckTimes(s *Scenario, a *Answer, start, end time.Time) error {
+	if s.System != "" {
+		return nil // known from the files, and checked when they were read
+	}
+	doc := &document{name: s.Path(File)}
+	s.checkTimes(doc, start, end)
+	errs := []error{doc.err()}
+	if onset, ok := a.Onset(start); ok && (onset.Before(start) || onset.After(end)) {
+		errs = append(errs, fmt.Errorf("%s: an onset lies outside the recording", s.Path(AnswerFile)))
+	}
+	return errors.Join(errs...)
+}
