@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"io/fs"
 	"log/slog"
 
 	"firedrill/scenarios/sim/model"
@@ -153,9 +152,9 @@ type TraceSearch struct {
 // one is an error that wraps fs.ErrNotExist. Only what grades, builds or validates may call it.
 func LoadAnswer(s *Scenario) (*Answer, error) {
 	name := s.Path(AnswerFile)
-	text, err := fs.ReadFile(s.folder, AnswerFile)
+	text, err := s.readFile(AnswerFile)
 	if err != nil {
-		return nil, fmt.Errorf("read answer key %s: %w", name, err)
+		return nil, err
 	}
 	a := &Answer{}
 	doc, err := decode(name, true, text, a)

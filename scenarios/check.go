@@ -95,10 +95,10 @@ func (s *Scenario) checkSource(doc *document) {
 func (s *Scenario) checkTimes(doc *document, start, end time.Time) {
 	page := s.Page.At.In(start)
 	if first := start.Add(time.Duration(s.History)); page.Before(first) || !page.After(start) {
-		doc.fail("page.at", "the page comes %s after the start, which leaves no room for a history of %s", page.Sub(start), s.History)
+		doc.fail("page.at", "the page comes %s after the start, which leaves no room for a history of %s", page.Sub(start).Round(time.Second), s.History)
 	}
 	if last := end.Add(-time.Duration(s.Timebox)); page.After(last) {
-		doc.fail("page.at", "the page comes %s before the end, which leaves no room for a time box of %s", end.Sub(page), s.Timebox)
+		doc.fail("page.at", "the page comes %s before the end, which leaves no room for a time box of %s", end.Sub(page).Round(time.Second), s.Timebox)
 	}
 }
 

@@ -45,7 +45,14 @@ func CheckTimes(s *Scenario, a *Answer, start, end time.Time) error {
 	if s.System != "" {
 		return nil // known from the files, and checked when they were read
 	}
-	doc := &document{name: s.Path(File)}
+	text, err := s.readFile(File)
+	if err != nil {
+		return err
+	}
+	doc, err := decode(s.Path(File), false, text, &Scenario{})
+	if err != nil {
+		return err
+	}
 	s.checkTimes(doc, start, end)
 	errs := []error{doc.err()}
 	if onset, ok := a.Onset(start); ok && (onset.Before(start) || onset.After(end)) {

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -82,9 +83,9 @@ func (l *Library) Load(id string) (*Scenario, error) {
 func load(dir, name string, folder fs.FS) (*Scenario, error) {
 	s := &Scenario{ID: name, dir: dir, folder: folder}
 	file := s.Path(File)
-	text, err := fs.ReadFile(folder, File)
+	text, err := s.readFile(File)
 	if err != nil {
-		return nil, fmt.Errorf("read scenario %s: %w", file, err)
+		return nil, err
 	}
 	s.ID = ""
 	doc, err := decode(file, false, text, s)
@@ -96,4 +97,17 @@ func load(dir, name string, folder fs.FS) (*Scenario, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// readFile reads one of the scenario's own files.
+func (s *Scenario) readFile(name string) ([]byte, error) {
+	text, err := fs.ReadFile(s.folder, name)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // it knows only the name within the folder
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.Path(name), err)
+	}
+	return text, nil
 }

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -18,9 +17,9 @@ const changeSlack = time.Minute
 // is in the catalogue, and every deploy, configuration change and flag is in the change log.
 func LoadSystem(s *Scenario) (*model.System, error) {
 	name := s.Path(SystemFile)
-	text, err := fs.ReadFile(s.folder, SystemFile)
+	text, err := s.readFile(SystemFile)
 	if err != nil {
-		return nil, fmt.Errorf("read system %s: %w", name, err)
+		return nil, err
 	}
 	sys, err := model.Read(name, text)
 	if err != nil {

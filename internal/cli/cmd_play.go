@@ -44,7 +44,7 @@ the stack down; a second one cuts it off. Everything listens on loopback only.`,
 }
 
 func (a *app) play(ctx context.Context, name string) (err error) {
-	t, err := a.findTarget(name)
+	t, err := a.findTarget(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -176,11 +176,25 @@ func (a *app) serverAddress() string {
 // startStack starts the back ends; stop takes them down and removes their data if nobody asked to
 // keep it.
 func (a *app) startStack(ctx context.Context, in *interrupts, p printer) (st *stack.Stack, stop func() error, err error) {
+	return a.runStack(ctx, in, stack.Options{
+		Dir: a.config.text("stack.dir"), Ports: a.stackPorts(), AutoPorts: a.config.text("ports") == "auto",
+		OnEvent: func(e stack.Event) {
+			n := noticeEvent{Event: "backend", Server: e.Server, Change: string(e.Kind)}
+			if e.Err != nil {
+				n.Error = e.Err.Error()
+			}
+			p.event(n)
+		},
+	})
+}
+
+// runStack starts the back ends with options whose Dir may be empty: their data is then removed at the end.
+func (a *app) runStack(ctx context.Context, in *interrupts, o stack.Options) (st *stack.Stack, stop func() error, err error) {
 	bin, err := a.findBinaries()
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, remove := a.config.text("stack.dir"), func() error { return nil }
+	dir, remove := o.Dir, func() error { return nil }
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "firedrill-stack-"); err != nil {
 			return nil, nil, fail(exitStack, fmt.Errorf("make a folder for the stack: %w", err), "name one with --dir")
@@ -199,16 +213,8 @@ func (a *app) startStack(ctx context.Context, in *interrupts, p printer) (st *st
 		case <-started:
 		}
 	}()
-	st, err = stack.Start(starting, stack.Options{
-		Dir: dir, Bin: bin, Ports: a.stackPorts(), AutoPorts: a.config.text("ports") == "auto", Log: a.log,
-		OnEvent: func(e stack.Event) {
-			n := noticeEvent{Event: "backend", Server: e.Server, Change: string(e.Kind)}
-			if e.Err != nil {
-				n.Error = e.Err.Error()
-			}
-			p.event(n)
-		},
-	})
+	o.Dir, o.Bin, o.Log = dir, bin, a.log
+	st, err = stack.Start(starting, o)
 	if err != nil {
 		if removeErr := remove(); removeErr != nil {
 			a.log.Warn("remove the stack's folder", "err", removeErr)

@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"firedrill/replay/recording"
 	"firedrill/scenarios"
@@ -23,15 +23,16 @@ type target struct {
 	dir      string              // the recording's folder
 }
 
-// findTarget takes a scenario's folder, a recording's folder, or the name of a scenario, and makes the scenario's recording where the program does that itself.
-func (a *app) findTarget(name string) (target, error) {
+// findTarget takes a scenario's folder, a recording's folder, or the name of a scenario, and makes the
+// scenario's recording if it has to be made.
+func (a *app) findTarget(ctx context.Context, name string) (target, error) {
 	_, err := os.Stat(filepath.Join(name, scenarios.File))
 	if err == nil {
 		s, err := scenarios.Load(name)
 		if err != nil {
 			return target{}, fail(exitInput, err, "")
 		}
-		return a.withRecording(s)
+		return a.withRecording(ctx, s)
 	}
 	if _, err := os.Stat(name); err == nil {
 		return target{dir: name}, nil
@@ -48,7 +49,7 @@ func (a *app) findTarget(name string) (target, error) {
 	if err != nil {
 		return target{}, fail(exitInput, err, "")
 	}
-	return a.withRecording(s)
+	return a.withRecording(ctx, s)
 }
 
 // library finds scenarios by name.
@@ -57,28 +58,38 @@ func (a *app) library() (*scenarios.Library, error) {
 	return lib, fail(exitInput, err, "")
 }
 
-// withRecording finds the recording of a scenario.
-func (a *app) withRecording(s *scenarios.Scenario) (target, error) {
-	if s.Recording != "" {
-		return target{s, filepath.Join(s.Dir(), s.Recording)}, nil
+// withRecording finds the recording of a scenario, or makes it.
+func (a *app) withRecording(ctx context.Context, s *scenarios.Scenario) (target, error) {
+	if s.System == "" {
+		dir, err := a.recordingOf(ctx, s)
+		return target{s, dir}, err
 	}
+	ctx, stop := a.untilSignal(ctx)
+	defer stop()
+	dir, err := a.recordingOf(ctx, s)
+	if ctx.Err() != nil {
+		return target{}, context.Cause(ctx)
+	}
+	return target{s, dir}, err
+}
+
+// generated makes the recording of a scenario that the program generates itself.
+func (a *app) generated(s *scenarios.Scenario) (string, error) {
 	if s.Generate != defaultScenario {
-		return target{}, fail(exitInput, fmt.Errorf("scenario %s: no recording %q can be generated", s.ID, s.Generate), "")
+		return "", fail(exitInput, fmt.Errorf("scenario %s: no recording %q can be generated", s.ID, s.Generate), "")
 	}
 	// The version in the name lets an old one lie when the generator changes.
 	dir := filepath.Join(a.CacheDir(), "recordings", fmt.Sprintf("%s-v%d", s.Generate, generate.Version))
 	if _, err := os.Stat(dir); err == nil {
-		return target{s, dir}, nil
+		return dir, nil
 	}
-	began := time.Now()
 	if _, err := generate.Recording(dir); err != nil {
 		// Another process may have been faster.
 		if _, statErr := os.Stat(dir); statErr != nil {
-			return target{}, err
+			return "", err
 		}
 	}
-	a.log.Info("generated the recording", "scenario", s.ID, "dir", dir, "took", time.Since(began).Round(time.Millisecond))
-	return target{s, dir}, nil
+	return dir, nil
 }
 
 // openRecording opens a recording for reading; what is wrong with it is an input error.
