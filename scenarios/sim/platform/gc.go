@@ -9,17 +9,19 @@ const (
 	copyCost    = 1.0
 	compactCost = 3.0
 
-	goPause      = float64(60 * des.Microsecond) // Both phases of one cycle.
-	youngPause   = float64(2 * des.Millisecond)
-	remarkPause  = float64(4 * des.Millisecond)
-	fullPause    = float64(30 * des.Millisecond)
-	scriptPause  = float64(des.Millisecond)
-	goLeastHeap  = 4 << 20  // Go's heapMinimum.
-	v8LeastGrow  = 32 << 20 // V8 and CPython wait for at least that much garbage.
-	concurrently = 4        // Go and G1 mark with one thread of four.
-	parallelMost = 8        // Threads of a parallel pause.
-	oldThreshold = 45       // Percent of MaxHeap: G1's InitiatingHeapOccupancyPercent.
-	hopeless     = 98       // Percent of MaxHeap live after a full collection: GCHeapFreeLimit is 2.
+	goPause       = float64(60 * des.Microsecond) // Both phases of one cycle.
+	youngPause    = float64(2 * des.Millisecond)
+	remarkPause   = float64(4 * des.Millisecond)
+	fullPause     = float64(30 * des.Millisecond)
+	scriptPause   = float64(des.Millisecond)
+	scavengePause = float64(500 * des.Microsecond)
+	v8NewSpace    = 16 << 20 // --max-semi-space-size.
+	goLeastHeap   = 4 << 20  // Go's heapMinimum.
+	v8LeastGrow   = 32 << 20 // V8 and CPython wait for at least that much garbage.
+	concurrently  = 4        // Go and G1 mark with one thread of four.
+	parallelMost  = 8        // Threads of a parallel pause.
+	oldThreshold  = 45       // Percent of MaxHeap: G1's InitiatingHeapOccupancyPercent.
+	hopeless      = 98       // Percent of MaxHeap live after a full collection: GCHeapFreeLimit is 2.
 )
 
 // nextGoal is the heap size at which a heap without generations is collected next.
@@ -40,13 +42,18 @@ func (m *memory) collect() {
 		if m.used() >= m.goal {
 			m.collectGo()
 		}
-	case NodeJS, Python:
-		if m.used() >= m.goal {
-			m.pause(Major, scriptPause+float64(markCost*float64(m.live())), 1, func() {
-				m.garbage = 0
-				m.sweep()
-				m.dieIfFull("Error", 134) // V8 aborts: "JavaScript heap out of memory".
+	case NodeJS:
+		if m.used()-m.eden >= m.goal {
+			m.collectScript(markCost / 8)
+		} else if m.eden >= v8NewSpace {
+			m.pause(Minor, scavengePause+float64(copyCost*float64(min(m.held, v8NewSpace))), 1, func() {
+				m.garbage += m.eden / 32 // What looked alive and was promoted.
+				m.eden = 0
 			})
+		}
+	case Python:
+		if m.used() >= m.goal {
+			m.collectScript(markCost)
 		}
 	case JVM:
 		switch capacity := m.capacity(); {
@@ -71,6 +78,15 @@ func (m *memory) collectGo() {
 			m.collecting = false
 			m.collect()
 		})
+	})
+}
+
+// collectScript pauses Node.js or Python for so many ns per live byte.
+func (m *memory) collectScript(cost float64) {
+	m.pause(Major, scriptPause+float64(cost*float64(m.live())), 1, func() {
+		m.garbage, m.eden = 0, 0
+		m.sweep()
+		m.dieIfFull("Error", 134) // V8 aborts: "JavaScript heap out of memory".
 	})
 }
 

@@ -36,8 +36,9 @@ type Runtime struct {
 // Collection is a kind of garbage collection.
 type Collection int
 
-// Minor is a JVM's young collection. Major is the ordinary collection of the whole heap: concurrent in Go, of the old
-// generation beside the application in a JVM, a pause in Node.js and Python. Full is a JVM's last resort, a long pause.
+// Minor is a collection of the young generation, in a JVM and in Node.js (V8's scavenges). Major is the ordinary
+// collection of the whole heap or of the old generation: beside the application in Go and a JVM, with a last step of an
+// eighth that pauses in Node.js, one pause in Python. Full is a JVM's last resort, a long pause.
 const (
 	Minor Collection = iota
 	Major
@@ -54,10 +55,11 @@ type GCStats struct {
 type MemoryStats struct {
 	// WorkingSet is container_memory_working_set_bytes: Base plus the resident heap.
 	WorkingSet int64
-	// HeapUsed is Live (reachable) plus garbage. HeapCommitted is what the runtime has reserved from the system,
-	// HeapGoal the size at which Go, Node.js and Python collect next, HeapMax the limit or 0.
+	// HeapUsed is HeapLive (reachable) plus garbage. HeapCommitted is what the runtime has reserved from the system,
+	// HeapGoal the size (in Node.js without the new space) at which Go, Node.js and Python collect next, HeapMax the
+	// limit or 0.
 	HeapUsed, HeapLive, HeapCommitted, HeapGoal, HeapMax int64
-	// Eden, Survivor and Old divide HeapUsed in a JVM.
+	// Eden, Survivor and Old divide HeapUsed in a JVM; in Node.js Eden is the garbage in the new space.
 	Eden, Survivor, Old int64
 	// Allocated is cumulative.
 	Allocated int64
@@ -81,7 +83,7 @@ type memory struct {
 	allocated    int64
 	goal         int64
 
-	// A JVM's generations. Old is Live + promoted + garbage.
+	// Generations: eden of a JVM and Node.js (there only its garbage), the others of a JVM. Old is Live + promoted + garbage.
 	eden, survivor, promoted int64
 	marking                  bool // A concurrent collection of the old generation is under way.
 
@@ -124,6 +126,10 @@ func (m *memory) age(r *des.Rand) {
 	case Go, NodeJS, Python:
 		m.garbage = part(m.goal - m.live())
 		m.resident = m.goal
+		if m.Kind == NodeJS {
+			m.eden = part(v8NewSpace)
+			m.resident += v8NewSpace
+		}
 	}
 	m.changed()
 }
@@ -135,7 +141,7 @@ func (m *memory) used() int64 {
 	if m.Kind == JVM {
 		return m.old() + m.survivor + m.eden
 	}
-	return m.live() + m.garbage
+	return m.live() + m.garbage + m.eden
 }
 
 // hold, release, alloc and leak are Pod's methods of these names.
@@ -154,8 +160,10 @@ func (m *memory) release(bytes int64) {
 	switch m.Kind {
 	case Native, Python: // Freed at the last reference.
 		m.changed()
-	case Go, NodeJS:
+	case Go:
 		m.garbage += bytes
+	case NodeJS:
+		m.eden += bytes
 	}
 }
 
@@ -166,8 +174,10 @@ func (m *memory) alloc(bytes int64) {
 		return
 	case Python:
 		m.garbage += bytes / 20 // Only what hangs in cycles waits for the collector.
-	case Go, NodeJS:
+	case Go:
 		m.garbage += bytes
+	case NodeJS:
+		m.eden += bytes
 	}
 	m.grow(bytes)
 }
@@ -211,11 +221,11 @@ func (m *memory) stats() MemoryStats {
 	const mib = 1 << 20
 	s := MemoryStats{
 		WorkingSet: m.Base + m.resident, HeapUsed: m.used(), HeapLive: m.live(),
-		HeapCommitted: (m.committed + mib - 1) / mib * mib, HeapGoal: m.goal, HeapMax: m.MaxHeap,
+		HeapCommitted: (m.committed + mib - 1) / mib * mib, HeapGoal: m.goal, HeapMax: m.MaxHeap, Eden: m.eden,
 		Allocated: m.allocated, GC: m.gc, LastPause: m.lastPause,
 	}
 	if m.Kind == JVM {
-		s.Eden, s.Survivor, s.Old = m.eden, m.survivor, m.old()
+		s.Survivor, s.Old = m.survivor, m.old()
 	}
 	return s
 }

@@ -58,18 +58,35 @@ func TestGarbageMadeWhileMarkingStays(t *testing.T) {
 }
 
 func TestPauseStopsTheApplication(t *testing.T) {
-	k, _, w := lone(4, 1, platform.PodConfig{Runtime: platform.Runtime{Kind: platform.NodeJS, Live: 200 * mib}})
+	k, _, w := lone(4, 1, platform.PodConfig{Runtime: platform.Runtime{Kind: platform.Python, Live: 200 * mib}})
 	p := w.Pods()[0]
 	var at des.Time
 	p.Run(sec, finish(k, &at), 0)
 	k.Run(100 * ms)
-	p.Alloc(200 * mib)
+	p.Alloc(3000 * mib) // A twentieth of it is in cycles.
 	k.Run(10 * sec)
 	m := p.Memory()
 	equal(t, "collections", m.GC[platform.Major].Count, 1)
 	near(t, "pause", m.GC[platform.Major].Pause.Seconds(), 0.21, 0.6)
 	near(t, "end of the work", at.Seconds(), (sec + m.GC[platform.Major].Pause).Seconds(), 1e-6)
 	equal(t, "heap used", m.HeapUsed, 200*mib)
+}
+
+func TestNodeScavengesOftenAndMarksRarely(t *testing.T) {
+	k, _, w := lone(4, 1, platform.PodConfig{Runtime: platform.Runtime{Kind: platform.NodeJS, Live: 64 * mib, MaxHeap: 200 * mib}})
+	p := w.Pods()[0]
+	allocate(k, p, 32*mib)
+	k.Run(600 * sec)
+	m := p.Memory()
+	// Each 16 MiB a scavenge, which leaves half a MiB; each 32 MiB of that a collection of everything.
+	near(t, "scavenges", float64(m.GC[platform.Minor].Count), 1200, 0.05)
+	near(t, "collections", float64(m.GC[platform.Major].Count), 600/32.0, 0.2)
+	if mean := m.GC[platform.Major].Pause / des.Time(m.GC[platform.Major].Count); mean > 15*ms {
+		t.Errorf("marking pauses for %v on average", mean)
+	}
+	p.Leak(140 * mib)
+	k.Run(650 * sec)
+	equal(t, "end of a full heap", p.LastTermination().ExitCode, 134)
 }
 
 func TestJVM(t *testing.T) {
