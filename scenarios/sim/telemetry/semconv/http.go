@@ -22,6 +22,12 @@ func (h HTTP) scheme() string {
 	return h.Scheme
 }
 
+var activeRequests = telemetry.Family{Name: "http_server_active_requests", Type: telemetry.TypeGauge, Help: "Number of active HTTP server requests."}
+
+// ActiveRequests exposes how many requests the process serves, of all methods together, as read tells it: for those
+// who do not call Operation.Begin.
+func (s Set) ActiveRequests(read func() float64) { s.Group.Func(activeRequests, read, "url_scheme", "http") }
+
 // HTTPServer is an endpoint that the process serves.
 func (s Set) HTTPServer(h HTTP) *Operation {
 	var f fixed
@@ -30,10 +36,9 @@ func (s Set) HTTPServer(h HTTP) *Operation {
 	f.both("url_scheme", "url.scheme", h.scheme())
 	f.span("server.address", h.Address)
 	f.span("server.port", h.Port)
-	active := telemetry.Family{Name: "http_server_active_requests", Type: telemetry.TypeGauge, Help: "Number of active HTTP server requests."}
 	return s.operation(Operation{
 		kind: telemetry.KindServer, name: h.Method + " " + h.Route, scope: scope(s.Language, "http"), judge: judgeHTTPServer,
-		active: s.Group.Gauge(active, "http_request_method", h.Method, "url_scheme", h.scheme()),
+		active: s.Group.Gauge(activeRequests, "http_request_method", h.Method, "url_scheme", h.scheme()),
 	}, f, telemetry.Family{Name: "http_server_request_duration_seconds", Type: telemetry.TypeHistogram, Help: "Duration of HTTP server requests."},
 		s.served())
 }

@@ -93,7 +93,7 @@ type ends struct {
 	messages *telemetry.Counter
 }
 
-// Begin counts a call that begins.
+// Begin counts a call that begins. A process that does not know of beginnings exposes ActiveRequests instead.
 func (o *Operation) Begin() {
 	if o.active != nil {
 		o.active.Add(1)
@@ -103,7 +103,7 @@ func (o *Operation) Begin() {
 // End counts a call that took so long and ended at the time at, in ns. The trace becomes an exemplar; it must
 // be zero when it is not sampled.
 func (o *Operation) End(took time.Duration, out Outcome, at int64, trace telemetry.TraceID, span telemetry.SpanID) {
-	if o.active != nil {
+	if o.active != nil && o.active.Value() > 0 {
 		o.active.Add(-1)
 	}
 	out.Message = ""
