@@ -24,14 +24,15 @@ type difficulty struct {
 	Distortions []distort.Distortion `json:"distortions,omitempty"`
 }
 
-// newDifficulty takes what --difficulty says; the scenario may be nil.
+// newDifficulty takes what --difficulty makes of the scenario's distortions; the scenario may be nil.
 func (a *app) newDifficulty(s *scenarios.Scenario) (difficulty, error) {
 	d := difficulty{Name: a.config.text("difficulty")}
+	var declared []distort.Distortion
 	if s != nil {
-		d.Seed = s.Seed
+		d.Seed, declared = s.Seed, s.Distortions
 	}
 	var err error
-	d.Distortions, err = distort.Preset(d.Name, nil)
+	d.Distortions, err = distort.Preset(d.Name, declared)
 	return d, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"firedrill/replay/distort"
 	"firedrill/replay/recording"
+	"firedrill/scenarios"
 )
 
 // A session that is resumed finds the difficulty it began with, and is not resumed with another.
@@ -41,5 +42,16 @@ func TestDifficultyIsKept(t *testing.T) {
 	}
 	if fingerprint(recording.Manifest{}, difficulty{Name: distort.Normal}) != fingerprint(recording.Manifest{}, difficulty{Name: distort.Clean}) {
 		t.Error("two ways of distorting nothing have two fingerprints")
+	}
+}
+
+func TestDifficultyOfAScenario(t *testing.T) {
+	s := &scenarios.Scenario{Seed: 7, Distortions: []distort.Distortion{{Kind: distort.LogLoss, Share: 0.25}}}
+	for name, want := range map[string]float64{"clean": 0, "normal": 0.25, "hard": 0.5} {
+		a := &app{State: &State{}, config: settings(t, map[string]string{"difficulty": name})}
+		d, err := a.newDifficulty(s)
+		if err != nil || d.Name != name || d.Seed != 7 || (want > 0) != (len(d.Distortions) > 0) || want > 0 && d.Distortions[0].Share != want {
+			t.Errorf("%s: %+v, %v; want a share of %v", name, d, err, want)
+		}
 	}
 }
