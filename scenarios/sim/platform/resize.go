@@ -12,7 +12,8 @@ func (p *Pod) Resize(cpuLimit float64, memoryLimit int64) {
 		if c.limit == 0 {
 			c.periodEnd, c.used, c.counted = c.last+quotaPeriod, 0, false
 		}
-		c.limit, c.throttled = cpuLimit, false
+		c.limit = cpuLimit
+		c.throttled = c.throttled && cpuLimit > 0 && c.quotaLeft() <= 0.5
 		c.refresh()
 	}
 	p.process.memory.limit = memoryLimit
