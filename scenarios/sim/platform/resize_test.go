@@ -17,16 +17,17 @@ func TestResize(t *testing.T) {
 	k.Run(20 * sec)
 	near(t, "usage with a quarter of a core", p.CPU().Usage.Seconds(), 10+2.5, 1e-3)
 	near(t, "throttled periods", float64(p.CPU().ThrottledPeriods), 100, 0.011)
-	p.Resize(0.25, gib/2) // In a throttled period: nothing changes for it.
-	p.Resize(0.2, gib/2)
-	equal(t, "periods throttled once", p.CPU().ThrottledPeriods <= p.CPU().Periods, true)
-	p.Resize(0, gib/2)
+	k.Run(p.PeriodEnd() - ms) // Throttled, and throttled under the next limit too.
 	before := p.CPU()
-	k.Run(30 * sec)
+	p.Resize(0.2, gib/2)
+	equal(t, "throttled periods", p.CPU().ThrottledPeriods, before.ThrottledPeriods)
+	p.Resize(0, gib/2)
+	before, at = p.CPU(), k.Now()
+	k.Run(at + 10*sec)
 	equal(t, "usage without a limit", p.CPU().Usage-before.Usage, 10*sec)
 	equal(t, "periods without a limit", p.CPU().Periods, before.Periods)
 	p.Resize(0, 100*mib)
-	k.Run(31 * sec)
+	k.Run(k.Now() + sec)
 	equal(t, "end below the memory in use", p.LastTermination().Reason, "OOMKilled")
 }
 
