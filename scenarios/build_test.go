@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -338,5 +339,62 @@ func TestLeaks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCatalogue holds the scenarios of the program to what the catalogue promises: at least three decoys each,
+// and no phrase of a key in what Grafana is given.
+func TestCatalogue(t *testing.T) {
+	lib, err := scenarios.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range lib.IDs() {
+		s, err := lib.Load(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.System == "" {
+			continue
+		}
+		a, err := scenarios.LoadAnswer(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := scenarios.CheckComplete(s, a); err != nil {
+			t.Error(err)
+		}
+		if len(a.Decoys) < 3 {
+			t.Errorf("%s has %d decoys, want at least 3", id, len(a.Decoys))
+		}
+		for _, dir := range []string{"../grafana", "../dashboards"} {
+			leaks, err := scenarios.LeaksIn(a, dir)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			for _, l := range leaks {
+				t.Errorf("%s: %s", id, l)
+			}
+		}
+	}
+}
+
+// TestLeaksIn checks that every file of a folder is looked through.
+func TestLeaksIn(t *testing.T) {
+	a, err := scenarios.LoadAnswer(simulated(t, system, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a.json"), "{}")
+	if leaks, err := scenarios.LeaksIn(a, dir); err != nil || len(leaks) > 0 {
+		t.Errorf("got %v, %v, want no leaks", leaks, err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "more"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "more", "b.json"), `{"title": "Worn platter"}`)
+	if leaks, err := scenarios.LeaksIn(a, dir); err != nil || len(leaks) != 1 || !strings.HasSuffix(leaks[0].Place, "more/b.json") {
+		t.Errorf("got %v, %v, want a leak in more/b.json", leaks, err)
 	}
 }

@@ -144,8 +144,10 @@ func (s *Scenario) checkChanges(doc *document) {
 		s.knownService(doc, path("service"), c.Service)
 		doc.require(path("summary"), c.Summary)
 		doc.require(path("author"), c.Author)
-		if !c.At.Abs.IsZero() && s.Start.IsZero() {
-			continue // where offsets begin is not known here
+		// Where the offsets of a recording begin is not known here.
+		if s.System == "" && c.At.Abs.IsZero() != s.Page.At.Abs.IsZero() {
+			doc.fail(path("at"), "expected the notation of page.at: both RFC 3339, or both a duration")
+			continue
 		}
 		if t := c.At.In(s.Start.Time); i > 0 && t.Before(last) {
 			doc.fail(path("at"), "the change is earlier than the one before it")
