@@ -32,8 +32,8 @@ func (r *Recorder) Stream(o StreamOptions) *Stream {
 		origin: logformat.Origin{Service: o.Labels.Get("service_name"), Host: o.Labels.Get("pod"), Correlated: o.Correlated}}
 }
 
-// Log writes an event that happened at the time at, in ns. Events may come in any order, but those of one
-// time are written in the order of the calls. What the event points to must not be changed afterwards.
+// Log writes an event that happened at the time at, in ns. Events should come about in the order
+// of time; lines of one time come in the order of the calls, but those that name a trace last. What the event points to must not be changed afterwards.
 // Ids of a trace that is not in the recording in the end, because it was not sampled, are left out.
 func (s *Stream) Log(at int64, e logformat.Event) {
 	s.recorder.work <- func(o *output) error { return o.log(s, at, e) }

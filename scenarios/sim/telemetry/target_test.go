@@ -128,6 +128,35 @@ func TestLabelsWin(t *testing.T) {
 	r.expect(t, "up{pod=exporter,node=n}", 0, 1)
 }
 
+// A process that has run ten times as long has counted ten times as much; what it stands at is the same.
+func TestAge(t *testing.T) {
+	r := record(t, func(rec *telemetry.Recorder) {
+		target := rec.Target(demo)
+		g := target.Group()
+		c, d := g.Counter(counter("c_total")), g.Gauge(gauge("d"))
+		h := g.Histogram(durations, telemetry.Buckets{Classic: []float64{1}, Native: true})
+		read := 3.0
+		g.Func(counter("f_total"), func() float64 { return read })
+		c.Add(2)
+		d.Set(2)
+		h.Observe(0.5)
+		g.Age(10)
+		c.Add(1)
+		read++
+		h.Observe(2)
+		target.Scrape(after(0))
+	})
+	r.expect(t, "c_total", 0, 21)
+	r.expect(t, "d", 0, 2)
+	r.expect(t, "f_total", 0, 31)
+	r.expect(t, "took_seconds_bucket{le=1.0}", 0, 10)
+	r.expect(t, "took_seconds_bucket{le=+Inf}", 0, 11)
+	r.expect(t, "took_seconds_sum", 0, 7)
+	if h := r.values("took_seconds")[0].h; h.Count != 11 || h.Validate() != nil {
+		t.Errorf("native: %v", h)
+	}
+}
+
 func TestNextSpreadsTargets(t *testing.T) {
 	record(t, func(rec *telemetry.Recorder) {
 		var early int

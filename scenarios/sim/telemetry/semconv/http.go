@@ -26,7 +26,9 @@ var activeRequests = telemetry.Family{Name: "http_server_active_requests", Type:
 
 // ActiveRequests exposes how many requests the process serves, of all methods together, as read tells it: for those
 // who do not call Operation.Begin.
-func (s Set) ActiveRequests(read func() float64) { s.Group.Func(activeRequests, read, "url_scheme", "http") }
+func (s Set) ActiveRequests(read func() float64) {
+	s.Group.Func(activeRequests, read, "url_scheme", "http")
+}
 
 // HTTPServer is an endpoint that the process serves.
 func (s Set) HTTPServer(h HTTP) *Operation {
