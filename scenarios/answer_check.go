@@ -71,9 +71,11 @@ func suspected(doc *document, path, component string, s *Scenario) {
 	}
 }
 
-// within notes a moment outside the recording, where that is known from the scenario alone.
+// within notes a moment outside the recording. Of a recording that is not simulated only the notation is
+// checked here, since when it starts is not known.
 func (s *Scenario) within(doc *document, path string, m Moment) {
 	if s.System == "" {
+		s.sameNotation(doc, path, m)
 		return
 	}
 	if t := m.In(s.Start.Time); t.Before(s.Start.Time) || t.After(s.Start.Add(time.Duration(s.Length))) {

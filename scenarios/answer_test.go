@@ -108,6 +108,19 @@ func TestLoadAnswer(t *testing.T) {
 	}
 }
 
+// TestLoadAnswerOfRecording checks that times which cannot be compared are refused.
+func TestLoadAnswerOfRecording(t *testing.T) {
+	recorded := strings.NewReplacer("system: system.yaml\nseed: 7\nstart: 2026-03-01T14:00:00Z\nlength: 20m\n", "recording: rec\n").Replace(full)
+	answer := strings.NewReplacer("faults:\n  - at: 8m\n    set: [{service: db, parameter: work.time, times: 5}]\n", "").Replace(key)
+	if _, err := scenarios.LoadAnswer(writeAll(t, recorded, answer)); err != nil {
+		t.Error(err)
+	}
+	answer = strings.Replace(answer, "onset: 8m", "onset: 2026-03-01T14:08:00Z", 1)
+	if _, err := scenarios.LoadAnswer(writeAll(t, recorded, answer)); err == nil || !strings.Contains(err.Error(), "answer.yaml:3: expected the notation of page.at") {
+		t.Errorf("got %v, want an error about the notation", err)
+	}
+}
+
 func mustLoad(tb testing.TB, dir string) *scenarios.Scenario {
 	tb.Helper()
 	s, err := scenarios.Load(dir)

@@ -144,9 +144,7 @@ func (s *Scenario) checkChanges(doc *document) {
 		s.knownService(doc, path("service"), c.Service)
 		doc.require(path("summary"), c.Summary)
 		doc.require(path("author"), c.Author)
-		// Where the offsets of a recording begin is not known here.
-		if s.System == "" && c.At.Abs.IsZero() != s.Page.At.Abs.IsZero() {
-			doc.fail(path("at"), "expected the notation of page.at: both RFC 3339, or both a duration")
+		if s.System == "" && !s.sameNotation(doc, path("at"), c.At) {
 			continue
 		}
 		if t := c.At.In(s.Start.Time); i > 0 && t.Before(last) {
@@ -155,6 +153,15 @@ func (s *Scenario) checkChanges(doc *document) {
 			last = t
 		}
 	}
+}
+
+// sameNotation notes a moment that cannot be compared with the page without knowing when the recording starts.
+func (s *Scenario) sameNotation(doc *document, path string, m Moment) bool {
+	if m.Abs.IsZero() == s.Page.At.Abs.IsZero() {
+		return true
+	}
+	doc.fail(path, "expected the notation of page.at: both RFC 3339, or both a duration")
+	return false
 }
 
 func (s *Scenario) checkSuspects(doc *document) {

@@ -341,7 +341,8 @@ func TestReplayRefusals(t *testing.T) {
 // firstLight returns the recording of the scenario first-light.
 func firstLight(tb testing.TB) string {
 	tb.Helper()
-	a := &app{State: &State{Getenv: func(name string) string { return map[string]string{"XDG_CACHE_HOME": cache}[name] }}}
+	getenv := func(name string) string { return map[string]string{"XDG_CACHE_HOME": cache}[name] }
+	a := &app{State: &State{Getenv: getenv}, config: settings(tb, nil)}
 	t, err := a.findTarget(tb.Context(), defaultScenario)
 	if err != nil {
 		tb.Fatal(err)
