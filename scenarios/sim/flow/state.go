@@ -3,6 +3,7 @@ package flow
 import (
 	"firedrill/scenarios/sim/des"
 	"firedrill/scenarios/sim/model"
+	"firedrill/scenarios/sim/platform"
 )
 
 // Service is one service of the system.
@@ -14,6 +15,9 @@ type Service struct {
 	Replicas []*Replica
 	// Topics are those that live on it, of a broker.
 	Topics []*Topic
+
+	// Workload is nil for an external service.
+	Workload *platform.Workload
 
 	serviceState
 }
@@ -31,7 +35,8 @@ type Operation struct {
 // pod, with counters at zero, as those of a process are.
 type Replica struct {
 	Service *Service
-	Name    string // of the pod
+	Pod     *platform.Pod // nil for those of external services
+	Name    string        // of the pod
 	Node    string
 	Zone    string
 	IP      string
@@ -119,7 +124,6 @@ type CacheState struct {
 	Model        *model.LocalCache
 	Hits, Misses uint64
 	Shared       uint64 // misses that waited for another's filling (single flight), counted in Misses
-	Size         int    // entries that have not expired
 	Expired      uint64
 	Fills        uint64 // entries written
 
@@ -150,6 +154,9 @@ type Topic struct {
 // Partition is one log of a topic.
 type Partition struct {
 	End int64 // offset that the next message gets
+
+	log   []entry // from first on
+	first int64
 }
 
 // Group is a consumer group of a topic.
