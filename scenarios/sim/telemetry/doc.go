@@ -14,7 +14,7 @@
 //	depth := process.Gauge(telemetry.Family{Name: "worker_queue_depth", Type: telemetry.TypeGauge, Help: "Tasks that wait."}, "queue", "default")
 //	log := rec.Stream(telemetry.StreamOptions{Labels: pod.StreamLabels(), Format: logformat.JSON, Correlated: true})
 //	tracer := rec.Tracer(telemetry.Sampling{Head: 0.05})
-//	rules, err := rec.Rules(groups)
+//	rules, err := rec.Rules(telemetry.RuleGroup{Name: "payment", Rules: []telemetry.Rule{{Alert: "Backlog", Expr: "worker_queue_depth > 100", For: model.Duration(time.Minute)}}})
 //
 //	depth.Set(3)
 //	log.Log(at, logformat.Event{Level: logformat.Info, Message: "charged", TraceID: trace, SpanID: span})

@@ -154,3 +154,29 @@ func TestRulesRefuse(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 }
+
+// What is kept reaches as far back as the rules look, through ranges, subqueries and offsets.
+func TestRulesLookBack(t *testing.T) {
+	values := make([]float64, 160) // 40 minutes, with one peak in the third
+	values[8] = 9
+	for _, c := range []struct {
+		expr        string
+		first, last int // when the peak is seen
+	}{
+		{`max_over_time(load{zone="a"}[20m])`, 121, 1306},
+		{`max_over_time(max_over_time(load{zone="a"}[1m])[20m:])`, 121, 1351},
+		{`max_over_time(load{zone="a"}[1m] offset 20m)`, 1321, 1366},
+	} {
+		// A group of its own, since all rules of a group share what is kept.
+		r, _ := drive(t, telemetry.RuleGroup{Name: "g", Interval: seconds(15), Rules: []telemetry.Rule{{Record: "peak", Expr: c.expr}}}, values...)
+		var seen []int
+		for _, s := range r.values("peak{zone=a}") {
+			if s.v == 9 {
+				seen = append(seen, s.at)
+			}
+		}
+		if len(seen) == 0 || seen[0] != c.first || seen[len(seen)-1] != c.last {
+			t.Errorf("%s: the peak is seen at %v, want from %d to %d", c.expr, seen, c.first, c.last)
+		}
+	}
+}
