@@ -52,8 +52,15 @@ func Build(ctx context.Context, sys *model.System, faults []model.Fault, opts Op
 const stretch = 5 * des.Second
 
 func simulate(ctx context.Context, sys *model.System, faults []model.Fault, opts Options, rec *telemetry.Recorder) error {
-	f, err := flow.New(sys, faults, flow.Options{Seed: opts.Seed, Start: opts.Start})
+	r := &run{rec: rec, units: map[string]*unit{}, seed: opts.Seed, epoch: opts.Start.UnixNano() - int64(warmUp)}
+	r.sys, faults = later(sys, faults, warmUp)
+	r.tracer = rec.Tracer(sampling(sys.Tracing))
+	var err error
+	r.flow, err = flow.New(r.sys, faults, flow.Options{Seed: opts.Seed, Start: time.Unix(0, r.epoch), Observer: r})
 	if err != nil {
+		return err
+	}
+	if err := r.observe(); err != nil {
 		return err
 	}
 	end := warmUp + des.FromDuration(opts.Length)
@@ -62,7 +69,7 @@ func simulate(ctx context.Context, sys *model.System, faults []model.Fault, opts
 			return err
 		}
 		now = min(now+stretch, end)
-		f.Run(now)
+		r.flow.Run(now)
 		if opts.Progress != nil {
 			opts.Progress(now.Duration(), end.Duration())
 		}

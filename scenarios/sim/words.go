@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"hash/fnv"
+	"strings"
+
+	"firedrill/scenarios/sim/flow"
+	"firedrill/scenarios/sim/model"
+)
+
+// The names that programs give their parts are made up from those of services and operations, so that a
+// service has its own and always the same.
+
+// hash picks a number below n for a text: a line of a source file, say.
+func hash(n int, parts ...string) int {
+	h := fnv.New32a()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return int(h.Sum32() % uint32(n))
+}
+
+// words splits a name at what is no letter or digit.
+func words(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9') })
+}
+
+// camel joins words as classes are written.
+func camel(all []string) string {
+	var b strings.Builder
+	for _, w := range all {
+		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
+	}
+	return b.String()
+}
+
+// snake joins words as Python's functions are written.
+func snake(all []string) string { return strings.ToLower(strings.Join(all, "_")) }
+
+// subject is what an operation is about: the last fixed part of its route, its method, its table or topic.
+func subject(o *model.Operation) []string {
+	name := o.Name
+	if o.Protocol == model.GRPC {
+		_, name, _ = strings.Cut(name, "/")
+		return []string{name}
+	}
+	_, name = cut(name)
+	parts := strings.Split(name, "/")
+	for i := len(parts) - 1; i >= 0; i-- {
+		if w := words(parts[i]); len(w) > 0 && !strings.HasPrefix(parts[i], "{") {
+			return w
+		}
+	}
+	return []string{"request"}
+}
+
+// doing is an operation in words for a line.
+func (p *process) doing(o *flow.Operation) string { return o.Model.Name }
+
+// base is the package of a service's own classes.
+func (p *process) base() string {
+	w := words(p.unit.service.Model.Name)
+	return "com." + snake(words(p.unit.run.sys.Namespace)) + "." + strings.ToLower(strings.Join(w, ""))
+}
+
+// logger is the logger of the service's own code.
+func (p *process) logger() string {
+	m := p.unit.service.Model
+	switch m.Logs.Format {
+	case "logback":
+		return p.base() + ".service." + camel(words(m.Name)) + "Service"
+	case "python":
+		return snake(words(m.Name)) + ".service"
+	}
+	return ""
+}
+
+// requestLogger is the logger of request lines.
+func (p *process) requestLogger() string {
+	switch p.unit.service.Model.Logs.Format {
+	case "logback":
+		return p.base() + ".web.RequestLoggingFilter"
+	case "python":
+		return "uvicorn.access"
+	}
+	return ""
+}
+
+// clientLogger is the logger of the code that calls other services.
+func (p *process) clientLogger() string {
+	m := p.unit.service.Model
+	switch m.Logs.Format {
+	case "logback":
+		return p.base() + ".client." + camel(words(m.Name)) + "Client"
+	case "python":
+		return snake(words(m.Name)) + ".client"
+	}
+	return ""
+}
+
+// caller is the place in the source that writes a line; what names the line.
+func (p *process) caller(what string) string {
+	m := p.unit.service.Model
+	line := itoa(24 + hash(310, m.Name, what))
+	switch m.Logs.Format {
+	case "json":
+		if m.Runtime == model.Go {
+			return [...]string{"server/handler.go:", "service/service.go:", "client/client.go:"}[hash(3, what)] + line
+		}
+	case "python":
+		if what == "request" {
+			return "httptools_impl.py:481"
+		}
+		return "service.py:" + line
+	case "klog":
+		return "server.go:" + line
+	}
+	return ""
+}
+
+// thread is the thread that writes a line, where formats have one.
+func (p *process) thread() string {
+	m := p.unit.service.Model
+	if m.Logs.Format != "logback" {
+		return ""
+	}
+	most := m.Workers
+	if most == 0 {
+		most = 40
+	}
+	return "http-nio-8080-exec-" + itoa(1+p.rand.IntN(min(most, 200)))
+}
+
+// stack is the trace of an exception as the runtime prints it; Go's errors have none, and neither have answers of others.
+func (p *process) stack(o *flow.Operation, f *flow.Failure) string {
+	if f.Reason != model.Internal || o == nil {
+		return ""
+	}
+	name := p.unit.service.Model.Name
+	class, method := camel(words(name)), camel(subject(o.Model))
+	at := func(what string) string { return itoa(30 + hash(220, name, o.Model.Name, what)) }
+	small := strings.ToLower(method[:1]) + method[1:]
+	switch p.unit.service.Model.Runtime {
+	case model.JVM:
+		return "\tat " + p.base() + ".service." + class + "Service." + small + "(" + class + "Service.java:" + at("service") + ")\n" +
+			"\tat " + p.base() + ".web." + class + "Controller." + small + "(" + class + "Controller.java:" + at("web") + ")\n" +
+			"\tat java.base/jdk.internal.reflect.DirectMethodHandleAccessor.invoke(DirectMethodHandleAccessor.java:103)\n" +
+			"\tat java.base/java.lang.reflect.Method.invoke(Method.java:580)\n" +
+			"\tat org.springframework.web.method.support.InvocableHandlerMethod.doInvoke(InvocableHandlerMethod.java:258)\n" +
+			"\tat org.springframework.web.servlet.DispatcherServlet.doDispatch(DispatcherServlet.java:1089)\n" +
+			"\tat jakarta.servlet.http.HttpServlet.service(HttpServlet.java:658)\n" +
+			"\tat org.apache.catalina.core.ApplicationFilterChain.doFilter(ApplicationFilterChain.java:140)\n" +
+			"\t... 38 common frames omitted"
+	case model.Python:
+		f := snake(subject(o.Model))
+		return `  File "/app/` + snake(words(name)) + `/api.py", line ` + at("web") + `, in ` + f + "\n    return await service." + f + "(request)\n" +
+			`  File "/app/` + snake(words(name)) + `/service.py", line ` + at("service") + `, in ` + f + "\n    item = self._load(payload)"
+	case model.Node20:
+		return "    at " + class + "Service." + small + " (/app/dist/service.js:" + at("service") + ":19)\n" +
+			"    at async /app/dist/routes.js:" + at("web") + ":22\n" +
+			"    at process.processTicksAndRejections (node:internal/process/task_queues:105:5)"
+	}
+	return ""
+}
+
+// grpcCode is the name of a gRPC code as Go prints it.
+func grpcCode(code int) string {
+	names := [...]string{"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists",
+		"PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented", "Internal",
+		"Unavailable", "DataLoss", "Unauthenticated"}
+	if code < 0 || code >= len(names) {
+		return "Unknown"
+	}
+	return names[code]
+}
