@@ -37,6 +37,9 @@ func (c *Client) begin() {
 	c.left = c.rand.Exp()
 	if c.Model.Periodic {
 		c.left = c.rand.Float64() // The phase.
+		if first := des.Time(c.Model.First); first > 0 {
+			c.left = float64(first.Seconds() * c.base)
+		}
 	}
 	c.swing = c.Model.Noise * c.rand.Norm()
 	c.tick()

@@ -69,7 +69,7 @@ func (p *pool) open(a *attempt) {
 	p.take(c, a)
 	p.state.Opened++
 	server := d.choose(a.call)
-	if server == nil {
+	if server == nil || server.dead {
 		a.end(a.fails(situationRefused), false)
 		return
 	}

@@ -115,6 +115,9 @@ func (f *Flow) newReplica(service *Service, pod *platform.Pod) *Replica {
 		f.Kernel.After(phase, p, replicaKeeps)
 	}
 	f.idleLines(p)
+	if f.Kernel.Now() > 0 {
+		f.parameters.changed(service) // Others may not be among the first any more.
+	}
 	return p
 }
 

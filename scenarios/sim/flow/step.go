@@ -158,6 +158,7 @@ func (s *strand) called(failure *Failure) {
 		s.answered(st, failure)
 	case roleGet:
 		if failure != nil {
+			s.logCall(st.get, failure, true)
 			s.miss(st)
 		} else {
 			s.lookUp(st)
@@ -165,6 +166,8 @@ func (s *strand) called(failure *Failure) {
 	case roleSet:
 		if failure == nil {
 			s.frames[len(s.frames)-1].next = stored
+		} else {
+			s.logCall(st.set, failure, true)
 		}
 	case rolePublish:
 		s.failure = failure
@@ -176,7 +179,6 @@ func (s *strand) called(failure *Failure) {
 
 // answered is the answer to a call step.
 func (s *strand) answered(st *step, failure *Failure) {
-	p := s.req.replica
 	if failure == nil {
 		if s.remaining--; s.remaining > 0 && !s.req.stop {
 			s.begin(st, st, roleStep)
@@ -186,13 +188,7 @@ func (s *strand) answered(st *step, failure *Failure) {
 	if s.req.stop {
 		return
 	}
-	if kind := p.Service.Model.Kind; kind == model.App || kind == model.Gateway {
-		d := p.dependency(st)
-		s.flow.logged(Entry{
-			Kind: LogError, Replica: p, Operation: s.req.op, Trace: s.trace(), Failure: failure,
-			Dependency: d, Target: st.target, Optional: st.call.Optional,
-		})
-	}
+	s.logCall(st, failure, st.call.Optional)
 	if !st.call.Optional {
 		s.failure = s.flow.passOn(s.req.op, failure)
 		return
@@ -200,6 +196,18 @@ func (s *strand) answered(st *step, failure *Failure) {
 	if len(st.steps) > 0 {
 		s.push(frame{steps: st.steps})
 	}
+}
+
+// logCall writes the line about a call that failed. Data stores do not write such lines.
+func (s *strand) logCall(st *step, failure *Failure, optional bool) {
+	p := s.req.replica
+	if kind := p.Service.Model.Kind; s.req.stop || kind != model.App && kind != model.Gateway {
+		return
+	}
+	s.flow.logged(Entry{
+		Kind: LogError, Replica: p, Operation: s.req.op, Trace: s.trace(), Failure: failure,
+		Dependency: p.dependency(st), Target: st.target, Optional: optional,
+	})
 }
 
 // leave is the end of a frame.
