@@ -33,6 +33,9 @@ func later(sys *model.System, faults []model.Fault, by des.Time) (*model.System,
 			bursts[j].At += d
 		}
 		out.Clients[i].Bursts = bursts
+		if out.Clients[i].First > 0 {
+			out.Clients[i].First += d
+		}
 	}
 	out.Events = slices.Clone(sys.Events)
 	for i := range out.Events {

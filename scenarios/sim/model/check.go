@@ -221,6 +221,9 @@ func (s *System) checkClient(c *Client) error {
 	if !positive(c.Rate) || len(c.Mix) == 0 || c.Daily < 0 || c.Daily >= 1 {
 		return errors.New("expected a rate, a mix, and daily below 1")
 	}
+	if c.First > 0 && !c.Periodic {
+		return errors.New("first belongs to a periodic client")
+	}
 	for _, r := range c.Mix {
 		if x.Operation(r.Operation) == nil || !positive(r.Weight) {
 			return fmt.Errorf("mix: %s has no operation %q, or its weight is not above 0", c.Service, r.Operation)

@@ -25,7 +25,7 @@ func (s *System) complete() {
 	for i := range s.Clients {
 		c := &s.Clients[i]
 		orDur(&c.Timeout, 30*time.Second)
-		if c.Noise == 0 {
+		if c.Noise == 0 && !c.Periodic {
 			c.Noise = 0.05
 		}
 		c.Retry.complete()

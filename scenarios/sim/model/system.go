@@ -260,13 +260,15 @@ type Client struct {
 	Service string  `yaml:"service"`         // the one that it calls
 	Rate    float64 `yaml:"rate"`            // mean requests per second at noon of the daily rhythm
 	Daily   float64 `yaml:"daily,omitempty"` // amplitude of the daily rhythm as a share of the rate, highest at 14:00 UTC
-	Noise   float64 `yaml:"noise,omitempty"` // slow random swing as a share of the rate, default 0.05
+	Noise   float64 `yaml:"noise,omitempty"` // slow random swing as a share of the rate, default 0.05, or none if Periodic
 	Bursts  []Burst `yaml:"bursts,omitempty"`
 	Mix     []Route `yaml:"mix"`
 	Timeout Dur     `yaml:"timeout,omitempty"` // default 30s
 	Retry   *Retry  `yaml:"retry,omitempty"`
 	// Periodic sends at even distances instead of at random ones, as a job or a probe does.
 	Periodic bool `yaml:"periodic,omitempty"`
+	// First is when a periodic client sends for the first time, as a cron schedule has it; default anywhere within a period.
+	First Dur `yaml:"first,omitempty"`
 }
 
 // Burst multiplies a client's rate for a while.
