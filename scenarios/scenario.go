@@ -16,6 +16,7 @@ package scenarios
 import (
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"firedrill/replay/distort"
 )
@@ -171,6 +172,15 @@ type Cause struct {
 
 // Dir is the scenario's folder, "" for a scenario of the program.
 func (s *Scenario) Dir() string { return s.dir }
+
+// Begin is the moment from which the scenario's durations count, in a recording that starts at start: the first
+// item of a simulation comes a little after the simulation begins.
+func (s *Scenario) Begin(start time.Time) time.Time {
+	if s.System == "" {
+		return start
+	}
+	return s.Start.Time
+}
 
 // Path is how errors and lists name one of the scenario's files.
 func (s *Scenario) Path(file string) string {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"firedrill/internal/stack/stacktest"
 )
 
 const authoringDoc = "../../docs/scenario-authoring.md"
@@ -73,32 +75,36 @@ func TestAuthoringLinks(t *testing.T) {
 	}
 }
 
-// TestAuthoringWalkThrough checks the commands of the page, and runs those that need no simulation.
+// TestAuthoringWalkThrough runs the commands of the page, from the empty folder to the player's session.
 func TestAuthoringWalkThrough(t *testing.T) {
 	text, err := os.ReadFile(authoringDoc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &machine{home: t.TempDir()}
-	var commands [][]string
+	bin := stacktest.Bin(t)
+	var ran []string
+	t.Chdir(t.TempDir())
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
-			checkExample(t, authoringDoc, line)
-			commands = append(commands, strings.Fields(line)[1:])
-		}
-	}
-	t.Chdir(t.TempDir())
-	var ran int
-	for _, args := range commands {
-		switch strings.Join(args[:min(2, len(args))], " ") {
-		case "scenario new", "scenario show", "scenario list":
-			ran++
+			args := strings.Fields(line)[1:]
+			name := args[0]
+			if name == "scenario" {
+				name = args[1]
+			}
+			ran = append(ran, name)
+			if name == "validate" || name == "play" {
+				args = append(args, "--stack-bin", bin)
+			}
 			if code := m.run(args...); code != exitOK {
-				t.Errorf("%q: got exit code %d: %s", args, code, m.stderr.String())
+				t.Fatalf("%q: got exit code %d: %s%s", args, code, m.stdout.text.String(), m.stderr.String())
 			}
 		}
 	}
-	if ran != 3 {
-		t.Errorf("ran %d commands, want 3", ran)
+	if got, want := strings.Join(ran, " "), "new show build inspect validate list play"; got != want {
+		t.Errorf("the page runs %q, want %q", got, want)
+	}
+	if !strings.Contains(m.stderr.String(), "ended after 0:10: the time is up") {
+		t.Errorf("got %s, want a session that ended when its time was up", m.stderr.String())
 	}
 }

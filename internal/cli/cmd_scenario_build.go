@@ -13,6 +13,7 @@ import (
 
 	"firedrill/replay/recording"
 	"firedrill/scenarios"
+	"firedrill/scenarios/sim"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -73,9 +74,10 @@ func (a *app) buildScenario(ctx context.Context, name, out string) error {
 // builder makes the recordings of scenarios.
 func (a *app) builder() *scenarios.Builder {
 	return &scenarios.Builder{
-		Cache: filepath.Join(a.CacheDir(), "recordings"), CreatedBy: "firedrill", Version: 0,
-		Simulate: func(context.Context, scenarios.Simulation, *recording.Writer) error {
-			return errors.New("this build of firedrill has no simulator")
+		Cache: filepath.Join(a.CacheDir(), "recordings"), CreatedBy: "firedrill", Version: sim.Version,
+		Simulate: func(ctx context.Context, run scenarios.Simulation, w *recording.Writer) error {
+			o := sim.Options{Seed: run.Seed, Start: run.Start, Length: run.Length, Progress: run.Progress}
+			return sim.Build(ctx, run.System, run.Faults, o, w)
 		},
 	}
 }

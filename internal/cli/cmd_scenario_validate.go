@@ -214,7 +214,7 @@ func (l *laboratory) validate(ctx context.Context, v *validation, s *scenarios.S
 	at := l.stack.URLs()
 	session, proof, err := evidence.Load(ctx, rec, evidence.Options{
 		Prometheus: at.Prometheus, Loki: at.Loki, OTLP: "http://" + at.OTLPGRPC, Jaeger: at.Jaeger,
-		Window: stack.Window, Session: newSessionID(), Log: l.app.log,
+		Window: stack.Window, Session: newSessionID(), Begin: s.Begin(rec.Manifest().Start),
 	})
 	if err != nil {
 		return backEndError(err)

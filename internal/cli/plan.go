@@ -34,7 +34,7 @@ func newPlan(c *config, m recording.Manifest, s *scenarios.Scenario) (plan, erro
 	case all:
 		p.page = m.End
 	case s != nil:
-		p.page = s.Page.At.In(m.Start)
+		p.page = s.Page.At.In(s.Begin(m.Start))
 	default:
 		p.page = m.Start.Add(c.duration("history"))
 	}

@@ -46,14 +46,15 @@ type Options struct {
 	// Window is how far back from now Prometheus and Loki take items; 0 is without limit.
 	Window  time.Duration
 	Session string
+	Begin   time.Time    // recorded moment from which durations count; the zero time is the recording's start
 	Log     *slog.Logger // may be nil
 }
 
 // Session is a recording that was loaded. Its methods are safe for concurrent use.
 type Session struct {
 	options  Options
-	start    time.Time // of the recording, as end
-	end      time.Time
+	start    time.Time // recorded; durations count from it
+	end      time.Time // of the recording
 	timeline *replay.Timeline
 	client   *http.Client
 }
@@ -67,6 +68,9 @@ func Load(ctx context.Context, rec *recording.Recording, o Options) (_ *Session,
 	}
 	defer func() { err = errors.Join(err, closeSinks()) }()
 	m := rec.Manifest()
+	if o.Begin.IsZero() {
+		o.Begin = m.Start
+	}
 	r, err := replay.New(rec, sinks, replay.Options{
 		Session: o.Session, Page: m.End, History: m.End.Sub(m.Start), Log: o.Log, KnownTrace: rec.HasTrace,
 		// The page is moved by up to a second; then it is just past, and everything is history.
@@ -79,7 +83,7 @@ func Load(ctx context.Context, rec *recording.Recording, o Options) (_ *Session,
 	if err != nil {
 		return nil, nil, fmt.Errorf("load recording: %w", err)
 	}
-	return &Session{options: o, start: m.Start, end: m.End, timeline: r.Timeline(), client: &http.Client{Timeout: time.Minute}}, proof, nil
+	return &Session{options: o, start: o.Begin, end: m.End, timeline: r.Timeline(), client: &http.Client{Timeout: time.Minute}}, proof, nil
 }
 
 // sinks opens a sink for each back end.

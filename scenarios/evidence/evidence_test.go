@@ -177,6 +177,21 @@ func TestCheckCancelled(t *testing.T) {
 	}
 }
 
+// TestBegin checks that durations count from the moment that is given.
+func TestBegin(t *testing.T) {
+	at := stacktest.Shared(t).URLs()
+	s, _, err := evidence.Load(t.Context(), record(t), evidence.Options{
+		Prometheus: at.Prometheus, Loki: at.Loki, OTLP: "http://" + at.OTLPGRPC, Jaeger: at.Jaeger, Session: "begin", Begin: start.Add(2 * time.Minute),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := s.Check(t.Context(), []scenarios.Assertion{{PromQL: "sum(load)", At: offset(4 * time.Minute), Expect: between(30, 30)}})
+	if err != nil || !results[0].OK {
+		t.Errorf("got %+v, %v, want what is at the sixth minute", results, err)
+	}
+}
+
 // TestScope checks that every selector is scoped, wherever it stands.
 func TestScope(t *testing.T) {
 	got, err := evidence.Scope(`histogram_quantile(0.95, sum by (le) (rate(d_bucket{a="b"}[5m]))) > on() group_left() max_over_time(sum(up)[1h:1m]) or absent({__name__=~"x.+"} offset 5m)`, "s1")
