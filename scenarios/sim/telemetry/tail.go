@@ -60,7 +60,7 @@ func (t *tailSampler) add(s Span) {
 		t.arrived = append(t.arrived, p)
 	}
 	p.spans = append(p.spans, s)
-	p.keep = p.keep || s.Status == StatusError
+	p.keep = p.keep || s.Status == StatusError && !t.IgnoreErrors
 	if s.Parent.IsEmpty() && p.root == 0 {
 		p.root = s.End
 		p.keep = p.keep || t.SlowerThan > 0 && s.End-s.Start > int64(t.SlowerThan)

@@ -75,6 +75,16 @@ func (t *Target) Scrape(at int64) {
 	if t.closed {
 		return
 	}
+	e := t.collect(at)
+	t.finish(e, 1, len(e.exposed), e.added)
+}
+
+// Skip makes a scrape that is not written: what the target exposes now is not new in the next one, as if the
+// recording had begun in the middle of things.
+func (t *Target) Skip() { t.collect(0) }
+
+// collect asks all metrics.
+func (t *Target) collect(at int64) *exposition {
 	t.scrapes++
 	e := &exposition{scrape: t.scrapes, at: millis(at), exposed: make([]*series, 0, len(t.exposed))}
 	t.groups = slices.DeleteFunc(t.groups, func(g *Group) bool { return g.removed })
@@ -91,7 +101,7 @@ func (t *Target) Scrape(at int64) {
 		}
 	}
 	t.exposed = e.exposed
-	t.finish(e, 1, len(e.exposed), e.added)
+	return e
 }
 
 // ScrapeFailed writes up 0 and a stale marker for everything that the target exposed before, as Prometheus

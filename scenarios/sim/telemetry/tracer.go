@@ -22,6 +22,8 @@ type Tail struct {
 	Wait       time.Duration // from the end of the root until the decision
 	SlowerThan time.Duration // a root that took longer is kept; 0 turns this off
 	Share      float64       // of the others, 0 to 1, by trace id
+	// IgnoreErrors leaves the policy status_code out: traces with errors are like others.
+	IgnoreErrors bool
 	// MaxTraces bounds the traces that wait; 50,000 when zero, the processor's num_traces. Beyond that
 	// the oldest is decided early.
 	MaxTraces int
