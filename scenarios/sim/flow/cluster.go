@@ -9,8 +9,10 @@ import (
 	"firedrill/scenarios/sim/platform"
 )
 
-// age is how long the first pods have been running.
-const age = 3 * 24 * des.Hour
+// age is how long the first pods of a service have been running: since its last deployment, hours to two weeks ago.
+func (f *Flow) age(m *model.Service) des.Time {
+	return 5*des.Hour + des.FromFloat(des.NewRand(f.seed, "age/"+m.Name).Float64()*float64(14*24*des.Hour))
+}
 
 // preStop is how long a pod that is to end serves on while its callers learn of it.
 const preStop = 5 * des.Second
@@ -61,7 +63,7 @@ func (f *Flow) buildCluster() (err error) {
 func (f *Flow) workload(s *Service) platform.WorkloadConfig {
 	m := s.Model
 	c := platform.WorkloadConfig{
-		Name: m.Name, Namespace: f.Model.Namespace, Replicas: m.Replicas, Version: m.Version, Nodes: m.Nodes, Age: age,
+		Name: m.Name, Namespace: f.Model.Namespace, Replicas: m.Replicas, Version: m.Version, Nodes: m.Nodes, Age: f.age(m),
 		Ready:   func(p *platform.Pod) bool { r := f.replicaOf[p]; return r == nil || !r.unready },
 		Drained: func(p *platform.Pod) bool { r := f.replicaOf[p]; return r == nil || r.InFlight+r.Queued == 0 },
 		Pod: platform.PodConfig{
