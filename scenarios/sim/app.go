@@ -56,8 +56,8 @@ func newApp(p *process) *app {
 		a.clients = append(a.clients, c)
 	}
 	a.observeWorkers()
-	for _, c := range p.replica.Caches {
-		a.observeCache(c)
+	for i, c := range p.replica.Caches {
+		a.observeCache(c, &p.replica.LookUps[i])
 	}
 	if m.Runtime == model.JVM {
 		a.pauses.jvm = map[platform.Collection]*telemetry.Histogram{}
@@ -215,11 +215,12 @@ func (a *app) observeDependency(d *flow.Dependency) (wait *telemetry.Histogram) 
 }
 
 // observeCache exposes a cache under the names of Micrometer, which most dashboards of caches know.
-func (a *app) observeCache(c *flow.CacheState) {
+// The look-ups are the process's own, also of a cache that it shares.
+func (a *app) observeCache(c *flow.CacheState, l *flow.LookUps) {
 	g, name := a.process.group, c.Model.Name
 	gets := family("cache_gets_total", "The number of times cache lookup methods have returned a cached (hit) or uncached (miss) value.")
-	g.Func(gets, func() float64 { return float64(c.Hits) }, "cache", name, "result", "hit")
-	g.Func(gets, func() float64 { return float64(c.Misses) }, "cache", name, "result", "miss")
+	g.Func(gets, func() float64 { return float64(l.Hits) }, "cache", name, "result", "hit")
+	g.Func(gets, func() float64 { return float64(l.Misses) }, "cache", name, "result", "miss")
 	if !c.Model.Shared {
 		g.Func(family("cache_size", "The number of entries in the cache."), func() float64 { return float64(c.Size()) }, "cache", name)
 	}

@@ -66,6 +66,7 @@ func (s *strand) lookUp(st *step) {
 	c := s.req.replica.Caches[st.index]
 	if t := c.expiry[s.key]; t > s.flow.Kernel.Now() {
 		c.Hits++
+		s.req.replica.LookUps[st.index].Hits++
 		return
 	}
 	s.miss(st)
@@ -76,6 +77,7 @@ func (s *strand) miss(st *step) {
 	f, p := s.flow, s.req.replica
 	c := p.Caches[st.index]
 	c.Misses++
+	p.LookUps[st.index].Misses++
 	if t := c.expiry[s.key]; t != 0 && t <= f.Kernel.Now() {
 		c.Expired++
 		c.expiry[s.key] = 0
@@ -127,6 +129,7 @@ func (s *strand) missed(f *frame) {
 			w.waiting = forNothing
 			w.miss(w.step)
 			w.req.replica.Caches[w.step.index].Misses--
+			w.req.replica.LookUps[w.step.index].Misses--
 		case s.failure != nil:
 			w.failure = s.failure
 		}

@@ -95,6 +95,7 @@ func (f *Flow) newReplica(service *Service, pod *platform.Pod) *Replica {
 	p.traces = hasSpans(m.Kind)
 	p.perRequest = int64(m.Memory.PerRequest)
 	p.Locks = service.locks
+	p.LookUps = make([]LookUps, len(m.Caches))
 	for i := range m.Caches {
 		c := service.caches[i]
 		if !m.Caches[i].Shared {
@@ -115,9 +116,7 @@ func (f *Flow) newReplica(service *Service, pod *platform.Pod) *Replica {
 		f.Kernel.After(phase, p, replicaKeeps)
 	}
 	f.idleLines(p)
-	if f.Kernel.Now() > 0 {
-		f.parameters.changed(service) // Others may not be among the first any more.
-	}
+	f.parameters.changed(service) // Of the others too: they may not be among the first any more.
 	return p
 }
 

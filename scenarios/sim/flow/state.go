@@ -53,6 +53,7 @@ type Replica struct {
 
 	Dependencies []*Dependency // as in model.Service.Dependencies
 	Caches       []*CacheState // as in model.Service.Caches; of a shared one, the same for all replicas
+	LookUps      []LookUps     // of this replica, as in Caches
 	Locks        []*LockState  // as in model.Service.Locks; the same for all replicas
 	Connections  Connections   // of a database
 	// Buckets are the bounds of classic histograms, taken when the container started.
@@ -119,7 +120,10 @@ type BreakerState struct {
 	Refused uint64 // attempts that it did not let out
 }
 
-// CacheState is a model.LocalCache.
+// LookUps are what one replica has asked of a cache.
+type LookUps struct{ Hits, Misses uint64 }
+
+// CacheState is a model.LocalCache. A shared one counts what all replicas ask of it.
 type CacheState struct {
 	Model        *model.LocalCache
 	Hits, Misses uint64
