@@ -126,7 +126,7 @@ func (f *Flow) callerName(i int) string {
 	return ""
 }
 
-// begin settles everything about a replica that has just started.
+// begin settles a replica that has just started as system.yaml has it.
 func (ps *parameters) begin(p *Replica) {
 	for i := range p.effects {
 		p.effects[i] = effects{time: 1, cpu: 1}
@@ -134,7 +134,6 @@ func (ps *parameters) begin(p *Replica) {
 	for _, name := range order(replicaRules) {
 		ps.replica(p, name, "", false)
 	}
-	ps.again(p)
 }
 
 // again settles what changes have touched.

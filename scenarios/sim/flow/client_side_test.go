@@ -49,7 +49,7 @@ func TestBreaker(t *testing.T) {
 	r := record()
 	f := start(t, parse(t, pair(dependency, calls, api, "50")), 1, r, model.Fault{
 		At: at(30 * time.Second), Until: at(60 * time.Second),
-		Set: []model.Setting{{Service: "api", Parameter: model.ErrorShare, To: "1"}},
+		Set: []model.Setting{{Service: "api", Parameter: model.WorkTime, To: "1000"}},
 	})
 	phase := func() flow.BreakerPhase { return f.Services[0].Replicas[0].Dependencies[0].Breaker.Phase }
 	expect := func(when des.Time, want flow.BreakerPhase) {
@@ -72,6 +72,57 @@ func TestBreaker(t *testing.T) {
 		t.Errorf("incidents %v", r.incidents)
 	}
 	near(t, "failures at the end", r.share(65*des.Second, 70*des.Second), 0, 0)
+}
+
+// TestBreakerTrial: half open, one attempt is out at a time, whatever comes back from before.
+func TestBreakerTrial(t *testing.T) {
+	dependency := ", timeout: 1s, breaker: {window: 10s, requests: 20, ratio: 0.5, open: 200ms}"
+	api := "replicas: 1, operations: [{name: GET /a, steps: [{work: {time: 5s, cpu: 0}}]}]"
+	f := start(t, parse(t, pair(dependency, calls, api, "50")), 1, nil)
+	f.Run(3 * des.Second)
+	before := f.Services[1].Replicas[0].Begun
+	f.Run(63 * des.Second)
+	near(t, "trials in a minute", float64(f.Services[1].Replicas[0].Begun-before), 60/1.22, 0.03)
+}
+
+// TestReconnect: an attempt that is given up takes its connection with it, unless the protocol multiplexes.
+func TestReconnect(t *testing.T) {
+	for _, c := range []struct {
+		protocol string
+		closes   bool
+	}{{"http", true}, {"sql", true}, {"redis", true}, {"grpc", false}} {
+		api := "replicas: 1, operations: [{name: GET /a, protocol: " + c.protocol + ", steps: [{work: {time: 10ms, cpu: 0}}, {work: {time: 1s, cpu: 0}, share: 0.2}]}]"
+		r := record()
+		f := start(t, parse(t, pair(", timeout: 100ms, pool: {size: 30}", calls, api, "100")), 1, r)
+		f.Run(60 * des.Second)
+		pool, timeouts := f.Services[0].Replicas[0].Dependencies[0].Pool, r.failed()[model.Timeout]
+		want := 0.0
+		if c.closes {
+			want = float64(timeouts)
+		}
+		near(t, c.protocol+" connections closed", float64(pool.Closed), want, 0)
+		if timeouts < 1000 {
+			t.Errorf("%d time-outs", timeouts)
+		}
+	}
+}
+
+func TestNetworkTime(t *testing.T) {
+	sys := parse(t, pair("", calls, "replicas: 2, operations: [{name: GET /a}]", "50"))
+	sys.Network = model.Net{Zone: model.Dist{Kind: model.Constant, A: 1e6}, Cross: model.Dist{Kind: model.Constant, A: 5e6}}
+	r := record()
+	start(t, sys, 1, r).Run(10 * des.Second)
+	zones := map[bool]int{}
+	for _, a := range r.attempts {
+		same := a.Server.Zone == a.Dependency.Replica.Zone
+		zones[same]++
+		if want := map[bool]des.Time{true: 2, false: 10}[same] * des.Millisecond; a.Ended-a.Started != want {
+			t.Fatalf("to %s in zone %s took %v, want %v", a.Server.Name, a.Server.Zone, a.Ended-a.Started, want)
+		}
+	}
+	if zones[true] < 200 || zones[false] < 200 {
+		t.Errorf("attempts by zone %v", zones)
+	}
 }
 
 func TestPoolExhaustion(t *testing.T) {

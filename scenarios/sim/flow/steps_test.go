@@ -103,26 +103,27 @@ func TestTraces(t *testing.T) {
 	type node struct {
 		id     flow.TraceID
 		parent flow.SpanID
+		server bool
 	}
 	spans := map[flow.SpanID]node{}
-	add := func(x flow.Trace) {
+	add := func(x flow.Trace, server bool) {
 		if _, twice := spans[x.Span]; twice {
 			t.Fatalf("span %x twice", x.Span)
 		}
-		spans[x.Span] = node{x.ID, x.Parent}
+		spans[x.Span] = node{x.ID, x.Parent, server}
 	}
 	for _, name := range []string{"web", "cart", "catalog", "search", "checkout", "mailer"} {
 		for _, h := range r.handled[name] {
-			add(h.Trace)
+			add(h.Trace, true)
 		}
 	}
 	for _, a := range r.attempts {
 		if a.Dependency.Replica.Service.Model.Kind == model.App {
-			add(a.Trace)
+			add(a.Trace, false)
 		}
 	}
 	for _, p := range r.published {
-		add(p.Trace)
+		add(p.Trace, false)
 	}
 	roots, holes := map[flow.TraceID]int{}, 0
 	for _, n := range spans {
@@ -132,6 +133,8 @@ func TestTraces(t *testing.T) {
 			holes++ // The parent has not ended yet.
 		} else if up.id != n.id {
 			t.Fatal("a span's parent is in another trace")
+		} else if up.server == n.server {
+			t.Fatal("a server's parent is no client or producer, or the other way round")
 		}
 	}
 	if len(spans) < 30_000 || holes > len(spans)/100 {
