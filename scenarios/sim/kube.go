@@ -73,14 +73,14 @@ func (n *node) observe(g *telemetry.Group, r *des.Rand) {
 		return func() float64 { return share * n.node.Usage().Seconds() }
 	}
 	now := func() float64 { return n.run.flow.Kernel.Now().Seconds() }
-	booted := float64(n.run.epoch/1e9) - float64(2+r.IntN(40))*86400 - float64(r.IntN(86400))
+	booted := float64(n.run.epoch/1e9 - int64(2+r.IntN(40))*86400 - int64(r.IntN(86400)))
 	exporter.Node{
 		CPUs: int(cores),
 		CPU: map[string]exporter.Read{
 			"user": used(0.8), "system": used(0.17), "softirq": used(0.03),
 			"iowait": func() float64 { return 0.002 * cores * now() },
 			"steal":  exporter.Constant(0),
-			"idle":   func() float64 { return float64(0.998*cores)*now() - n.node.Usage().Seconds() },
+			"idle":   func() float64 { return float64(0.998*cores*now()) - n.node.Usage().Seconds() },
 		},
 		Load1:           func() float64 { return hundredths(n.load) },
 		MemoryTotal:     exporter.Constant(float64(n.node.Memory)),
@@ -258,7 +258,7 @@ func positive(v float64) exporter.Read {
 // pages rounds bytes to whole pages of memory, which is how the kernel counts them.
 func pages(bytes float64) float64 { return float64(int64(bytes) &^ 4095) }
 
-func hundredths(v float64) float64 { return float64(int64(v*100+0.5)) / 100 }
+func hundredths(v float64) float64 { return float64(int64(float64(v*100)+0.5)) / 100 }
 
 const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 

@@ -53,7 +53,15 @@ func (p *process) line(e *flow.Entry) {
 }
 
 func level(s string) logformat.Level {
-	return map[string]logformat.Level{"debug": logformat.Debug, "warn": logformat.Warn, "error": logformat.Error}[s] + map[string]logformat.Level{"": logformat.Info, "info": logformat.Info}[s]
+	switch s {
+	case "debug":
+		return logformat.Debug
+	case "warn":
+		return logformat.Warn
+	case "error":
+		return logformat.Error
+	}
+	return logformat.Info
 }
 
 // filler replaces the placeholders of a line: the same one has the same value within a line.

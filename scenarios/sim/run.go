@@ -19,11 +19,13 @@ type run struct {
 	flow   *flow.Flow
 	rec    *telemetry.Recorder
 	tracer *telemetry.Tracer
-	epoch  int64 // wall time of simulated time 0, ns since the Unix epoch
-	units  map[string]*unit
-	nodes  []*node
-	kube   *telemetry.Target // kube-state-metrics
-	seed   uint64
+	epoch  int64            // wall time of simulated time 0, ns since the Unix epoch
+	units  map[string]*unit // by the pod's name
+	// targets are all endpoints that there were at the warm-up's end.
+	targets []*telemetry.Target
+	nodes   []*node
+	kube    *telemetry.Target // kube-state-metrics
+	seed    uint64
 	// offsets are those that partitions had when the simulation began, by topic.
 	offsets [][]int64
 }
@@ -38,7 +40,7 @@ func (r *run) recording(t des.Time) bool { return t >= warmUp }
 func sampling(t model.Traces) telemetry.Sampling {
 	s := telemetry.Sampling{Head: 1}
 	if t.Errors || t.Slower > 0 || t.Rest > 0 {
-		s.Tail = &telemetry.Tail{Wait: decisionWait, SlowerThan: t.Slower.D(), Share: t.Rest}
+		s.Tail = &telemetry.Tail{Wait: decisionWait, SlowerThan: t.Slower.D(), Share: t.Rest, IgnoreErrors: !t.Errors}
 	}
 	return s
 }
@@ -63,6 +65,8 @@ func (r *run) observe() error {
 	return r.rules()
 }
 
+// age gives what has run all along the counters of its age, and leaves one scrape out, so that no series is new in the
+// first one of the recording.
 func (r *run) age() {
 	for _, name := range sortedKeys(r.units) {
 		if p := r.units[name].process; p != nil {
@@ -71,6 +75,9 @@ func (r *run) age() {
 	}
 	for _, n := range r.nodes {
 		grow(n.group, n.old)
+	}
+	for _, t := range r.targets {
+		t.Skip()
 	}
 }
 

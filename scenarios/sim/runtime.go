@@ -57,10 +57,10 @@ func (g *pauses) quantiles() []float64 {
 
 // observeRuntime adds what client libraries say of their process and its runtime.
 func (p *process) observeRuntime() {
-	g, pod, r := p.group, p.unit.pod, p.replica
+	g, pod := p.group, p.unit.pod
 	exporter.Process{
-		StartTime:  float64(p.unit.run.wall(r.Started)/1e7) / 100,
-		CPUSeconds: func() float64 { return hundredths(pod.CPU().Usage.Seconds()) },
+		StartTime:  float64(p.unit.run.wall(pod.Started())/1e7) / 100,
+		CPUSeconds: func() float64 { return pod.CPU().Usage.Seconds() },
 		Resident:   func() float64 { return pages(float64(pod.Memory().WorkingSet)) },
 		OpenFDs:    func() float64 { return float64(14 + p.sockets()) },
 	}.Add(g)

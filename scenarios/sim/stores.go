@@ -86,7 +86,7 @@ func (s *served) observePostgres() {
 			"sharelock":        waiting, // Who waits for a row asks for a share of the transaction that has it.
 		},
 		Commits: func() float64 { return s.ok }, Rollbacks: func() float64 { return s.failed },
-		BlocksHit:  func() float64 { return float64(int64(18*s.ok + 3*s.returned)) },
+		BlocksHit:  func() float64 { return float64(18*int64(s.ok) + 3*int64(s.returned)) },
 		BlocksRead: func() float64 { return float64(int64(0.05 * s.ok)) },
 		Returned:   func() float64 { return s.returned }, Fetched: func() float64 { return s.fetched },
 		Inserted: func() float64 { return s.inserted }, Updated: func() float64 { return s.updated },

@@ -104,7 +104,11 @@ func (r *run) target(l labels.Labels, more ...string) *telemetry.Target {
 	for i := 0; i < len(more); i += 2 {
 		b.Set(more[i], more[i+1])
 	}
-	return r.rec.Target(b.Labels())
+	t := r.rec.Target(b.Labels())
+	if !r.recording(r.flow.Kernel.Now()) {
+		r.targets = append(r.targets, t)
+	}
+	return t
 }
 
 // scrape scrapes the unit's own endpoint. Nothing listens there before the process serves; once the pod is gone it is
