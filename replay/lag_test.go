@@ -71,9 +71,9 @@ func wantLagged[T replay.Item](t *testing.T, name string, b *backend[T], recorde
 	}
 }
 
-func wantAllLagged(t *testing.T, src replay.Source, b *backends, tl *replay.Timeline) {
+func wantAllLagged(t *testing.T, src replay.Source, start time.Time, b *backends, tl *replay.Timeline) {
 	t.Helper()
-	start, end := src.Bounds()
+	_, end := src.Bounds()
 	samples := slices.DeleteFunc(slices.Clone(b.samples.items), func(s replay.Sample) bool { return staleAtEnd(b, s) })
 	made := &backend[replay.Sample]{items: samples, pushed: b.samples.pushed}
 	wantLagged(t, "samples", made, readAll(t, src.Samples, start, end), sampleTime, func(s replay.Sample) time.Duration { return s.Lag }, tl)
@@ -109,6 +109,9 @@ func TestLag(t *testing.T) {
 				m, b := incident(seed, 4*time.Minute), newBackends()
 				src, o := lagging(t, m), options(m)
 				o.Speed = speed
+				if seed%2 == 1 { // what is due from here on carries times from before
+					o.History = 40 * time.Second
+				}
 				r := mustNew(t, src, b.sinks(), o)
 				done := start(t, r)
 				time.Sleep(20 * time.Second)
@@ -120,7 +123,7 @@ func TestLag(t *testing.T) {
 					t.Errorf("proof: %+v", proof.Signals)
 				}
 				if speed == 1 {
-					wantAllLagged(t, src, b, r.Timeline())
+					wantAllLagged(t, src, o.Page.Add(-o.History), b, r.Timeline())
 				}
 				wantOrder(t, b)
 			})
@@ -128,7 +131,21 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// A session of items that lag is killed several times, and all of them arrive once.
+// drivePause pauses for a while.
+func drivePause(ctx context.Context, after int64, r *replay.Replay) {
+	for _, change := range []func() error{r.Resume, r.Pause, r.Resume} { // the first, where the life before was killed in a pause
+		if change() != nil {
+			return
+		}
+		select {
+		case <-time.After(time.Duration(after)):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A session of items that lag is paused and killed several times, and all of them arrive once.
 func TestLagAfterCrashes(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -147,8 +164,14 @@ func TestLagAfterCrashes(t *testing.T) {
 					o = replay.Options{Resume: cp, Checkpoint: o.Checkpoint}
 				}
 				r := mustNew(t, src, b.sinks(), o)
+				paused := make(chan struct{})
+				go func() {
+					defer close(paused)
+					drivePause(ctx, rnd.Int64N(int64(30*time.Second)), r)
+				}()
 				proof, err := r.Run(ctx)
 				cut()
+				<-paused
 				if l.isDead() {
 					l.bury(t)
 					continue
@@ -159,7 +182,7 @@ func TestLagAfterCrashes(t *testing.T) {
 				if !proof.OK() {
 					t.Errorf("seed %d: proof: %+v", seed, proof.Signals)
 				}
-				wantAllLagged(t, src, b, r.Timeline())
+				wantAllLagged(t, src, recordedStart, b, r.Timeline())
 				break
 			}
 			for id, n := range b.records.ids {

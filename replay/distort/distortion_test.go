@@ -2,6 +2,7 @@ package distort_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +153,47 @@ func TestPreset(t *testing.T) {
 	}
 	if _, err := distort.Preset("brutal", nil); err == nil || !strings.Contains(err.Error(), "clean, normal, hard") {
 		t.Errorf("an unknown preset: %v", err)
+	}
+}
+
+// docs/distortions.md has each kind with an example that is valid, and the set that hard adds.
+func TestDocs(t *testing.T) {
+	b, err := os.ReadFile("../../docs/distortions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for _, kind := range distort.Kinds() {
+		_, section, ok := strings.Cut(text, "\n### "+kind+"\n")
+		if !ok {
+			t.Errorf("kind %s has no section", kind)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n### ")
+		_, example, _ := strings.Cut(section, "Example: `")
+		example, _, _ = strings.Cut(example, "`")
+		var d distort.Distortion
+		dec := yaml.NewDecoder(strings.NewReader(example))
+		dec.KnownFields(true)
+		if err := dec.Decode(&d); err != nil {
+			t.Errorf("%s: example %q: %v", kind, example, err)
+			continue
+		}
+		if err := d.Validate(); err != nil || string(d.Kind) != kind {
+			t.Errorf("%s: example %q: %v", kind, example, err)
+		}
+	}
+	_, set, _ := strings.Cut(text, "<!-- begin hard -->\n```yaml\n")
+	set, _, _ = strings.Cut(set, "```")
+	var got []distort.Distortion
+	if err := yaml.Unmarshal([]byte(set), &got); err != nil {
+		t.Fatal(err)
+	}
+	want, err := distort.Preset(distort.Hard, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("the set of hard (-code +docs):\n%s", d)
 	}
 }

@@ -2,7 +2,7 @@
 // evidence the way real collection does, so that one recording gives several difficulties.
 //
 // [New] wraps a [replay.Source] in a [Source] that applies a list of [Distortion]; [Preset] makes the list
-// for a difficulty. Docs/distortions.md describes each kind.
+// for a difficulty. Each kind is described in docs/distortions.md.
 //
 // # Guarantees
 //
