@@ -113,11 +113,15 @@ func cosine(x float64) float64 {
 func (c *Client) plan() {
 	now := c.flow.Kernel.Now()
 	span := (c.tickAt - now).Seconds() * c.Rate
-	if c.left >= span {
-		c.left -= span
+	at := now
+	if c.left > 0 {
+		at = now.Add(des.FromSeconds(c.left / c.Rate))
+	}
+	if c.left >= span || at >= c.tickAt { // The time may round up to the tick, which plans anew.
+		c.left = max(0, c.left-span)
 		return
 	}
-	c.flow.Kernel.After(des.FromSeconds(c.left/c.Rate), c, clientSends)
+	c.flow.Kernel.At(at, c, clientSends)
 }
 
 // send sends one request of the mix.

@@ -23,3 +23,14 @@ func TestFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestOnTheSecond: a request that is due when the rate is set anew is sent once.
+func TestOnTheSecond(t *testing.T) {
+	text := "services:\n" + service("web", "replicas: 1, operations: [{name: POST /job, steps: [{work: {time: 1ms}}]}]") +
+		"clients:\n  - {name: cron, service: web, rate: 0.00166666666666667, periodic: true, first: 15m, mix: [{operation: POST /job, weight: 1}]}\n"
+	r := record()
+	start(t, parse(t, text), 1, r).Run(95 * 60 * des.Second)
+	if len(r.answers) != 8 {
+		t.Errorf("%d requests in 95 min, want 8: every 10 min from the 15th on", len(r.answers))
+	}
+}
