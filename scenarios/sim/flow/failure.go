@@ -95,9 +95,13 @@ func (f *Flow) placeholders(d *Dependency, target *Operation, server *Replica, c
 		desc = cause.Text
 	}
 	code := grpcCodes[failure.Reason]
+	url := "http://" + name + ":" + port + path
+	if service.Model.Kind == model.External {
+		url = "https://" + name + path
+	}
 	return strings.NewReplacer(
 		"{addr}", ip+":"+port, "{ip}", ip, "{port}", port, "{host}", name, "{name}", name,
-		"{method}", method, "{Method}", titled(method), "{path}", path, "{url}", "http://"+name+":"+port+path,
+		"{method}", method, "{Method}", titled(method), "{path}", path, "{url}", url,
 		"{status}", strconv.Itoa(failure.Status), "{reason}", http.StatusText(failure.Status),
 		"{code}", code.camel, "{CODE}", code.upper, "{desc}", desc,
 		"{ms}", strconv.FormatInt(int64(limit/des.Millisecond), 10), "{s}", strconv.FormatFloat(limit.Seconds(), 'f', -1, 64),

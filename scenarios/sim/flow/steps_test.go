@@ -154,6 +154,7 @@ func TestWords(t *testing.T) {
 	for _, c := range []struct{ runtime, api, dependency, want, class string }{
 		{"go", "", ", timeout: 50ms", `Get "http://api:8080/a": context deadline exceeded`, "context.deadlineExceededError"},
 		{"jvm", "", ", timeout: 50ms", `I/O error on GET request for "http://api:8080/a": Read timed out`, "java.net.SocketTimeoutException"},
+		{"go", "external", ", timeout: 50ms", `Get "https://api/a": context deadline exceeded`, "context.deadlineExceededError"},
 		{"node", "", ", timeout: 50ms", "timeout of 50ms exceeded", "ETIMEDOUT"},
 		{"python", "", ", timeout: 50ms", "HTTPConnectionPool(host='api', port=8080): Read timed out. (read timeout=0.05)", "requests.exceptions.ReadTimeout"},
 		{"go", "unready", "", `Get "http://api:8080/a": dial tcp 10.96.0.11:8080: connect: connection refused`, "*net.OpError"},
@@ -166,8 +167,11 @@ func TestWords(t *testing.T) {
 		if strings.HasPrefix(c.api, "grpc") {
 			protocol = "grpc"
 		}
-		if c.api == "database" {
+		switch c.api {
+		case "database":
 			protocol, kind = "sql", "database"
+		case "external":
+			kind = "external"
 		}
 		text := "services:\n" +
 			strings.Replace(service("web", "replicas: 1, dependencies: [{service: api"+c.dependency+"}], operations: [{name: GET /, steps: ["+calls+"]}]"), "native", c.runtime, 1) +
