@@ -9,9 +9,9 @@ import (
 // what their pointers lead to save for the entities of the Flow and *Failure, are used again after the
 // call: copy what is kept. An observer must not change anything. [Nop] observes nothing.
 type Observer interface {
-	// Handled: a server has ended a request, or a consumer a message.
+	// Handled: a server has ended a request, or a consumer a message. Brokers are silent: see Published.
 	Handled(*Handled)
-	// Attempted: a client inside the system has got its answer, or given up.
+	// Attempted: a client inside the system has got its answer, or given up. Producers are left out: see Published.
 	Attempted(*Attempt)
 	// Spanned: a step with a span of its own has ended.
 	Spanned(*Span)
@@ -186,7 +186,8 @@ const (
 	// LogRequest: a request was served (access log). Handled is set.
 	LogRequest EntryKind = iota
 	// LogError: an operation goes without the answer of a call, or fails for it, or fails by itself.
-	// Failure is set, and Dependency and Target if it was a call; Handled is not.
+	// Failure is set, and Dependency and Target if it was a call (of a broker, Target is no operation that
+	// system.yaml has); Handled is not.
 	LogError
 	// LogStep, LogIdle and LogEvent: Line is set, as system.yaml has it.
 	LogStep

@@ -95,7 +95,8 @@ type Service struct {
 	Queue   int `yaml:"queue,omitempty"`
 
 	// OnCancel is what a replica does with a request whose caller has gone, default stop: what waits is
-	// dropped and the next step is not begun. "finish": it serves it to the end, for nobody.
+	// dropped and the next step is not begun. "finish": it serves it to the end, for nobody, and heeds no
+	// deadline of its caller.
 	OnCancel string `yaml:"on_cancel,omitempty"`
 	// CancelledUncounted leaves requests whose caller has gone out of the server's duration histogram,
 	// as interceptors that return early do.
@@ -176,7 +177,7 @@ type LocalCache struct {
 	Keys   int     `yaml:"keys"`             // how many there are
 	Skew   float64 `yaml:"skew,omitempty"`   // exponent of the Zipf law by which keys are asked for, 0: all alike
 	TTL    Dur     `yaml:"ttl"`
-	Jitter float64 `yaml:"jitter,omitempty"` // share of the TTL by which expiry varies
+	Jitter float64 `yaml:"jitter,omitempty"` // share of the TTL by which an entry may expire earlier, at random
 	// SingleFlight lets one request per replica fill a missing entry while others wait for it.
 	SingleFlight bool `yaml:"single_flight,omitempty"`
 	// Warm fills it before the recording starts, with ages spread evenly; default true.
@@ -231,7 +232,7 @@ type Breaker struct {
 // Pool is a connection pool, per replica.
 type Pool struct {
 	Size int `yaml:"size"`
-	Wait Dur `yaml:"wait,omitempty"` // how long a request waits for a connection, 0: until its deadline
+	Wait Dur `yaml:"wait,omitempty"` // how long a request waits for a connection, before Timeout begins; 0: within Timeout
 }
 
 // Topic is a partitioned log of messages on a broker.
@@ -258,7 +259,7 @@ type Consumer struct {
 type Client struct {
 	Name    string  `yaml:"name"`
 	Service string  `yaml:"service"`         // the one that it calls
-	Rate    float64 `yaml:"rate"`            // mean requests per second at noon of the daily rhythm
+	Rate    float64 `yaml:"rate"`            // mean requests per second, those at 12:00 UTC if there is a daily rhythm
 	Daily   float64 `yaml:"daily,omitempty"` // amplitude of the daily rhythm as a share of the rate, highest at 14:00 UTC
 	Noise   float64 `yaml:"noise,omitempty"` // slow random swing as a share of the rate, default 0.05, or none if Periodic
 	Bursts  []Burst `yaml:"bursts,omitempty"`
