@@ -136,6 +136,13 @@ func (h *happening) Handle(uint64) {
 		return
 	}
 	for _, p := range s.Replicas {
-		f.logged(Entry{Kind: LogEvent, Replica: p, Line: m.Log, Seed: p.lines.Uint64()})
+		f.Kernel.After(des.FromFloat(p.lines.Float64()*float64(noticed)), des.HandlerFunc(func(uint64) {
+			if !p.dead {
+				f.logged(Entry{Kind: LogEvent, Replica: p, Line: m.Log, Seed: p.lines.Uint64()})
+			}
+		}), 0)
 	}
 }
+
+// noticed is within which time the replicas have noticed an event, and written its line.
+const noticed = 2 * des.Second
