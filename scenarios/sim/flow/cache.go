@@ -28,7 +28,7 @@ func (c *CacheState) fill(key int32) {
 	c.Fills++
 	life := c.ttl
 	if c.Model.Jitter > 0 {
-		life = des.FromFloat(float64(life) * (1 - c.Model.Jitter*c.rand.Float64()))
+		life = des.FromFloat(float64(life) * (1 - float64(c.Model.Jitter*c.rand.Float64())))
 	}
 	c.expiry[key] = c.kernel.Now().Add(life)
 }

@@ -64,7 +64,7 @@ func (c *Client) tick() {
 	now := c.flow.Kernel.Now()
 	if m := c.Model; m.Noise > 0 {
 		keep := des.Exp(-clientTick.Seconds() / noiseMemory)
-		c.swing = float64(keep*c.swing) + float64(m.Noise*math.Sqrt(1-keep*keep)*c.rand.Norm())
+		c.swing = float64(keep*c.swing) + float64(m.Noise*math.Sqrt(1-float64(keep*keep))*c.rand.Norm())
 	}
 	c.Rate = c.rate(now)
 	c.tickAt = now + clientTick
@@ -112,7 +112,7 @@ func cosine(x float64) float64 {
 // plan schedules the next request if it comes before the rate changes; else the rest of the gap remains.
 func (c *Client) plan() {
 	now := c.flow.Kernel.Now()
-	span := (c.tickAt - now).Seconds() * c.Rate
+	span := float64((c.tickAt - now).Seconds() * c.Rate)
 	at := now
 	if c.left > 0 {
 		at = now.Add(des.FromSeconds(c.left / c.Rate))
