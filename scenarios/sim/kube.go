@@ -22,7 +22,9 @@ type node struct {
 	node    *platform.Node
 	kubelet *telemetry.Target
 	load    float64
-	waiting des.Time         // for a CPU, of all containers there have been
+	waiting des.Time         // for a CPU, of anybody
+	crowded des.Time         // of it, what the neighbours were seen to wait
+	pressed des.Time         // until when waiting is known
 	rx, tx  float64          // bytes, of all pods there have been
 	group   *telemetry.Group // of the node exporter
 	old     des.Time         // since boot, at the simulation's begin
@@ -72,15 +74,19 @@ func (n *node) observe(g *telemetry.Group, r *des.Rand) {
 	used := func(share float64) exporter.Read {
 		return func() float64 { return share * n.node.Usage().Seconds() }
 	}
-	now := func() float64 { return n.run.flow.Kernel.Now().Seconds() }
+	idle := func(share float64) exporter.Read {
+		return func() float64 {
+			return share * float64(float64(cores*n.run.flow.Kernel.Now().Seconds())-n.node.Usage().Seconds())
+		}
+	}
 	booted := float64(n.run.epoch/1e9 - int64(2+r.IntN(40))*86400 - int64(r.IntN(86400)))
 	exporter.Node{
 		CPUs: int(cores),
 		CPU: map[string]exporter.Read{
 			"user": used(0.8), "system": used(0.17), "softirq": used(0.03),
-			"iowait": func() float64 { return 0.002 * cores * now() },
+			"iowait": idle(0.002),
 			"steal":  exporter.Constant(0),
-			"idle":   func() float64 { return float64(0.998*cores*now()) - n.node.Usage().Seconds() },
+			"idle":   idle(0.998),
 		},
 		Load1:           func() float64 { return hundredths(n.load) },
 		MemoryTotal:     exporter.Constant(float64(n.node.Memory)),
@@ -111,17 +117,22 @@ func (n *node) available() float64 {
 	return pages(max(free, float64(n.node.Memory)*0.01))
 }
 
-// pressure sums up how long the containers of the node have waited for CPUs, those that are gone included.
+// pressure is for how long anything on the node has waited for CPUs. Who waits at the same time as others counts once,
+// as far as a scrape interval shows it: it cannot have more waiting than time.
 func (n *node) pressure() des.Time {
+	now, crowded := n.run.flow.Kernel.Now(), n.node.Crowded()
+	more := crowded - n.crowded
 	for _, p := range n.run.flow.Cluster.Pods() {
 		u := n.run.units[p.Name()]
 		if p.Node() != n.node || u == nil || u.process == nil {
 			continue
 		}
 		waited := p.CPU().Waiting
-		n.waiting += waited - u.process.waited
+		more += waited - u.process.waited
 		u.process.waited = waited
 	}
+	n.waiting += min(more, now-n.pressed)
+	n.crowded, n.pressed = crowded, now
 	return n.waiting
 }
 
@@ -198,8 +209,9 @@ func (p *process) observeContainer() {
 	p.container = u.run.nodeOf(pod).kubelet.Group("namespace", u.run.sys.Namespace, "pod", pod.Name(), "container", m.Name,
 		"image", "registry.internal/"+u.run.sys.Namespace+"/"+m.Name+":"+pod.Version(), "id", cgroup(pod))
 	c := exporter.Container{
-		CPUSeconds: func() float64 { return pod.CPU().Usage.Seconds() },
-		WorkingSet: func() float64 { return pages(float64(pod.Memory().WorkingSet)) },
+		CPUSeconds:  func() float64 { return pod.CPU().Usage.Seconds() },
+		WorkingSet:  func() float64 { return pages(float64(pod.Memory().WorkingSet)) },
+		CPUPressure: func() float64 { return pod.CPU().Waiting.Seconds() },
 	}
 	if pod.Config().CPULimit > 0 {
 		c.Periods = func() float64 { return float64(pod.CPU().Periods) }

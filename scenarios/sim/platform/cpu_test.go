@@ -166,6 +166,7 @@ func TestNodeDividesItsCoresByWeight(t *testing.T) {
 	near(t, "modest", usage("modest"), 12, 1e-6)
 	near(t, "node", n.Usage().Seconds(), 48, 1e-6)
 	equal(t, "waiting of modest", pods["modest"].CPU().Waiting, 0)
+	equal(t, "crowded while the neighbour has enough", n.Crowded(), 0)
 
 	// A neighbour that wants all, with half of all weight, halves what there is.
 	n.SetNeighbour(16, 2.5)
@@ -174,11 +175,13 @@ func TestNodeDividesItsCoresByWeight(t *testing.T) {
 	near(t, "small", usage("small"), 10+4, 1e-6)
 	near(t, "modest", usage("modest"), 12+8, 1e-6)
 	equal(t, "waiting of modest", pods["modest"].CPU().Waiting, 10*sec)
+	equal(t, "crowded", n.Crowded(), 10*sec)
 
 	n.SetNeighbour(0, 0)
 	k.Run(23 * sec)
 	near(t, "large", usage("large"), 28+2, 1e-6)
 	near(t, "node", n.Usage().Seconds(), 4*23, 1e-6)
+	equal(t, "crowded, the neighbour gone", n.Crowded(), 10*sec)
 }
 
 // What is granted never exceeds the node, and nothing idles while somebody waits.

@@ -33,6 +33,7 @@ type Node struct {
 
 	last          des.Time
 	neighbourUsed float64 // ns
+	crowded       des.Time
 	retired       float64 // ns used by containers that are gone.
 }
 
@@ -61,6 +62,12 @@ func (n *Node) Usage() des.Time {
 	return des.FromFloat(sum)
 }
 
+// Crowded returns for how long the neighbours have wanted more cores than they got.
+func (n *Node) Crowded() des.Time {
+	n.settle()
+	return n.crowded
+}
+
 // Runnable returns the number of threads of pods that run or wait to run, and the neighbour's cores: what the load
 // average follows.
 func (n *Node) Runnable() float64 {
@@ -86,6 +93,9 @@ func (n *Node) leave(c *cpu) {
 func (n *Node) settle() {
 	now := n.kernel.Now()
 	n.neighbourUsed += float64(float64(now-n.last) * n.neighbour.grant)
+	if n.neighbour.grant < n.neighbour.demand {
+		n.crowded += now - n.last
+	}
 	n.last = now
 }
 

@@ -8,6 +8,7 @@ type Container struct {
 	Periods          Read // of the CFS scheduler that had a limit
 	ThrottledPeriods Read
 	ThrottledSeconds Read
+	CPUPressure      Read // seconds for which some task waited for a CPU, throttled or crowded out
 	CPULimit         Read // cores
 	WorkingSet       Read // bytes
 	RSS              Read // bytes
@@ -23,6 +24,7 @@ func (c Container) Add(g *telemetry.Group) {
 	add(g, "container_cpu_cfs_periods_total", "Enforcement periods that have passed.", c.Periods)
 	add(g, "container_cpu_cfs_throttled_periods_total", "Periods in which the container was throttled.", c.ThrottledPeriods)
 	add(g, "container_cpu_cfs_throttled_seconds_total", "Time for which the container was throttled.", c.ThrottledSeconds)
+	add(g, "container_pressure_cpu_waiting_seconds_total", "Time for which tasks of the container waited for CPU time.", c.CPUPressure)
 	add(g, "container_memory_working_set_bytes", "Working set in bytes: what counts towards the limit.", c.WorkingSet)
 	add(g, "container_memory_rss", "Resident anonymous memory in bytes.", c.RSS)
 	add(g, "container_spec_memory_limit_bytes", "Memory limit in bytes.", c.MemoryLimit)

@@ -7,7 +7,7 @@
 //
 // # Series
 //
-// With everything filled in: Container 11, Pod 11, ContainerStatus 5 to 7, Deployment 6, StatefulSet 4, HPA 4, Node 7 and 6 a CPU, Process 6, Go 14,
+// With everything filled in: Container 12, Pod 11, ContainerStatus 5 to 7, Deployment 6, StatefulSet 4, HPA 4, Node 7 and 6 a CPU, Process 6, Go 14,
 // JVM 2 and up to 2 a memory pool, JVMGC 7, NodeJS 4, Python 4, ConnectionPool 5 and its histogram, PostgreSQL 21, Redis 11,
 // KafkaPartition 1, KafkaConsumer 2. Each target adds 4.
 package exporter

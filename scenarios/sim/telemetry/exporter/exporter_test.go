@@ -20,7 +20,7 @@ func TestSeries(t *testing.T) {
 		want int
 	}{
 		{"nothing", exporter.Container{}.Add, 0},
-		{"container", exporter.Container{CPUSeconds: one, Periods: one, ThrottledPeriods: one, ThrottledSeconds: one, CPULimit: one, WorkingSet: one, RSS: one, MemoryLimit: one, OOMEvents: one, Received: one, Sent: one}.Add, 11},
+		{"container", exporter.Container{CPUSeconds: one, Periods: one, ThrottledPeriods: one, ThrottledSeconds: one, CPUPressure: one, CPULimit: one, WorkingSet: one, RSS: one, MemoryLimit: one, OOMEvents: one, Received: one, Sent: one}.Add, 12},
 		{"pod", exporter.Pod{Phase: func() string { return "Running" }, Ready: func() bool { return true }, Created: 1}.Add, 11},
 		{"container status", exporter.ContainerStatus{Restarts: one, LastTerminated: func() string { return "" }, CPURequest: one, CPULimit: one, MemoryRequest: one, MemoryLimit: one}.Add, 5},
 		{"deployment", exporter.Deployment{Desired: one, Replicas: one, Available: one, Unavailable: one, Updated: one, ObservedGeneration: one}.Add, 6},
