@@ -155,7 +155,7 @@ func (a *attempt) transmit() {
 		return
 	}
 	r := f.newRequest()
-	r.replica, r.op = server, c.target
+	r.replica, r.op = server, server.Service.serving(c.target)
 	r.attempt, r.attemptGeneration = a, a.generation
 	r.trace, r.deadline = a.trace, a.until
 	r.caller = d.caller

@@ -99,21 +99,38 @@ func (f *Flow) serviceOf(p *platform.Pod) *Service { return f.byName[p.Workload(
 
 // announce tells callers and consumer groups which replicas there are.
 func (s *Service) announce() {
+	s = s.front
 	for _, p := range s.endpoints {
 		p.Ready = false
 	}
 	s.endpoints = nil
-	if s.Workload == nil {
-		s.endpoints = append(s.endpoints, s.Replicas...)
-	} else {
-		for _, pod := range s.Workload.Endpoints() {
-			if p := s.flow.replicaOf[pod]; p != nil {
-				s.endpoints = append(s.endpoints, p)
-			}
-		}
+	s.addEndpoints(s)
+	for _, canary := range s.behind {
+		s.addEndpoints(canary)
 	}
 	for _, p := range s.endpoints {
 		p.Ready = !p.dead
 	}
 	s.flow.membersChanged(s)
+}
+
+// addEndpoints adds the replicas of a service that are ready, in order of creation.
+func (s *Service) addEndpoints(of *Service) {
+	if of.Workload == nil {
+		s.endpoints = append(s.endpoints, of.Replicas...)
+		return
+	}
+	for _, pod := range of.Workload.Endpoints() {
+		if p := s.flow.replicaOf[pod]; p != nil {
+			s.endpoints = append(s.endpoints, p)
+		}
+	}
+}
+
+// serving is what a service does when it is asked for an operation of its own, or of the one that it stands behind.
+func (s *Service) serving(op *Operation) *Operation {
+	if op.Service == s {
+		return op
+	}
+	return s.Operations[op.Index]
 }

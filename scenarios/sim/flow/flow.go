@@ -164,6 +164,12 @@ func (f *Flow) buildServices() {
 		f.Services = append(f.Services, s)
 		f.byName[m.Name] = s
 	}
+	for _, s := range f.Services {
+		if s.front = f.byName[s.Model.Front()]; s.front != s {
+			s.front.behind = append(s.front.behind, s)
+			s.flags = s.front.flags
+		}
+	}
 }
 
 // writeTime is what it takes a broker to append a message and to copy it to its followers.

@@ -13,6 +13,8 @@ type serviceState struct {
 	flow      *Flow
 	ip        string // of the Kubernetes Service
 	port      int
+	front     *Service   // whose callers reach its replicas: itself, or the one that it stands behind
+	behind    []*Service // those that stand behind it
 	endpoints []*Replica // whom callers choose from; one may be dead until they have heard of it
 	slots     []bool     // of replicas, in use or not
 	writes    *Operation // of a broker: what a producer calls
@@ -82,13 +84,14 @@ func (f *Flow) newReplica(service *Service, pod *platform.Pod) *Replica {
 		p.Name = fmt.Sprintf("%s-%d", m.Name, service.started)
 		p.IP = fmt.Sprintf("203.0.113.%d", 10+(service.Index*16+service.started)%240)
 	}
-	for p.slot < len(service.slots) && service.slots[p.slot] {
+	front := service.front
+	for p.slot < len(front.slots) && front.slots[p.slot] {
 		p.slot++
 	}
-	if p.slot == len(service.slots) {
-		service.slots = append(service.slots, false)
+	if p.slot == len(front.slots) {
+		front.slots = append(front.slots, false)
 	}
-	service.slots[p.slot] = true
+	front.slots[p.slot] = true
 	name := fmt.Sprintf("replica/%s/%s/%d/", m.Name, p.Name, int64(p.Started))
 	p.work, p.choose = des.NewRand(f.seed, name+"work"), des.NewRand(f.seed, name+"choose")
 	p.lines, p.ids = des.NewRand(f.seed, name+"lines"), des.NewRand(f.seed, name+"ids")
@@ -226,7 +229,7 @@ func (p *Replica) die() {
 		return
 	}
 	p.dead, p.Ready = true, false
-	service.slots[p.slot] = false
+	service.front.slots[p.slot] = false
 	for i, other := range service.Replicas {
 		if other == p {
 			service.Replicas = append(append([]*Replica(nil), service.Replicas[:i]...), service.Replicas[i+1:]...)

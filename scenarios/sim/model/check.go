@@ -120,6 +120,9 @@ func (s *System) checkService(x *Service) error {
 			return fmt.Errorf("no node is called %q", n)
 		}
 	}
+	if err := s.checkBehind(x); err != nil {
+		return err
+	}
 	if !slices.IsSorted(x.Buckets) {
 		return errors.New("buckets are not in order")
 	}
@@ -153,6 +156,21 @@ func (s *System) checkService(x *Service) error {
 		if err := errors.Join(oneOf("protocol", o.Protocol, protocols), s.checkSteps(x, o.Steps)); err != nil {
 			return fmt.Errorf("operation %s: %w", o.Name, err)
 		}
+	}
+	return nil
+}
+
+func (s *System) checkBehind(x *Service) error {
+	if x.Behind == "" {
+		return nil
+	}
+	front := s.Service(x.Behind)
+	if front == nil || front == x || front.Behind != "" || front.Kind != x.Kind || x.Kind != App && x.Kind != Gateway {
+		return fmt.Errorf("behind is %q, expected another app or gateway of its kind that is behind none", x.Behind)
+	}
+	same := func(a, b Operation) bool { return a.Name == b.Name && a.Protocol == b.Protocol }
+	if !slices.EqualFunc(x.Operations, front.Operations, same) {
+		return fmt.Errorf("behind: expected the operations of %s, in the same order", x.Behind)
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ func TestReadErrors(t *testing.T) {
 		"two steps in one":  {"- call:", "  call:", "expected exactly one of work, call"},
 		"no client":         {"browsers, service: web", "browsers, service: shop", `client browsers: no service is called "shop"`},
 		"attempts":          {"attempts: 3", "attempts: 0", "retry: attempts is 0, expected 1 to 20"},
+		"behind":            {"replicas: 1\n", "replicas: 1\n    behind: web\n", "service db: behind is \"web\", expected another app"},
 		"first":             {"rate: 20", "rate: 20, first: 5m", "client browsers: first belongs to a periodic client"},
 	} {
 		t.Run(name, func(t *testing.T) {

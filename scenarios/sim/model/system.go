@@ -85,6 +85,10 @@ type Service struct {
 	Version  string   `yaml:"version"`
 	Replicas int      `yaml:"replicas"`
 	Nodes    []string `yaml:"nodes,omitempty"` // where its pods may run, default all
+	// Behind names the service whose callers reach these pods too, as those of a canary do that stands behind the
+	// same Kubernetes Service. Both have the same operations, and flags are of both. The telemetry is under that
+	// service's name; pods, deployment, version and parameters are its own.
+	Behind string `yaml:"behind,omitempty"`
 	CPU      CPU      `yaml:"cpu"`
 	Memory   Memory   `yaml:"memory"`
 	Startup  Dur      `yaml:"startup,omitempty"` // from container start to ready, default 8s
@@ -112,6 +116,14 @@ type Service struct {
 	Operations   []Operation  `yaml:"operations,omitempty"`
 	// MaxConnections bounds the connections that all callers of a database have together; 0 is unlimited.
 	MaxConnections int `yaml:"max_connections,omitempty"`
+}
+
+// Front is the name under which callers and telemetry know the service: Behind, or its own.
+func (s *Service) Front() string {
+	if s.Behind != "" {
+		return s.Behind
+	}
+	return s.Name
 }
 
 // CPU is in cores, as Kubernetes writes them (500m, 2).
