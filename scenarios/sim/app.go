@@ -27,6 +27,7 @@ type app struct {
 type client struct {
 	operations []*semconv.Operation // by operation of the target
 	wait       *telemetry.Histogram // for a connection of the pool; nil without a database's pool
+	phase      flow.BreakerPhase    // of the breaker, as the log last had it
 }
 
 func newApp(p *process) *app {

@@ -42,7 +42,7 @@ func (r *run) Happened(i *flow.Incident) {
 	if p == nil || !r.recording(i.Time) {
 		return
 	}
-	e := logformat.Event{Level: logformat.Warn, Logger: p.clientLogger(), Thread: p.thread(), Caller: p.caller(i.Kind.String())}
+	e := logformat.Event{Level: logformat.Warn, Logger: p.clientLogger(), Thread: p.thread(i.Trace), Caller: p.caller(ofClient, i.Kind.String())}
 	what := i.Kind.String()
 	if i.Dependency != nil {
 		what += " " + i.Dependency.Target.Model.Name
@@ -52,7 +52,7 @@ func (r *run) Happened(i *flow.Incident) {
 	case flow.Retrying:
 		e.Message = "retrying call to " + i.Dependency.Target.Model.Name
 		e.Fields = []logformat.Field{{Key: "attempt", Value: i.Attempt + 1}, {Key: "backoff", Value: millis(i.Wait)}}
-		e.Err, e.ErrType = p.text(i.Failure, i.Trace), i.Failure.Type
+		e.Err, e.ErrType = p.text(i.Failure, i.Trace), class(i.Failure)
 		if p.plainText() {
 			e.Message += " in " + millis(i.Wait) + " (attempt " + itoa(i.Attempt+1) + "): " + e.Err
 			e.Err, e.Fields = "", nil
@@ -66,9 +66,14 @@ func (r *run) Happened(i *flow.Incident) {
 		e.Message = "retry budget of " + i.Dependency.Target.Model.Name + " exhausted"
 	case flow.BreakerOpened, flow.BreakerHalfOpen, flow.BreakerClosed:
 		e.Message = "circuit breaker " + i.Dependency.Target.Model.Name + " is " + strings.ReplaceAll(strings.TrimPrefix(i.Kind.String(), "breaker_"), "_", " ")
-		if java {
-			phase := map[flow.IncidentKind]string{flow.BreakerOpened: "CLOSED to OPEN", flow.BreakerHalfOpen: "OPEN to HALF_OPEN", flow.BreakerClosed: "HALF_OPEN to CLOSED"}[i.Kind]
-			e.Message = "CircuitBreaker '" + i.Dependency.Target.Model.Name + "' changed state from " + phase
+		if p.app != nil {
+			was := &p.app.clients[i.Dependency.Index].phase
+			if java {
+				e.Message = "CircuitBreaker '" + i.Dependency.Target.Model.Name + "' changed state from " +
+					strings.ToUpper(was.String()+" to "+i.Dependency.Breaker.Phase.String())
+				e.Message = strings.Replace(e.Message, " TO ", " to ", 1)
+			}
+			*was = i.Dependency.Breaker.Phase
 		}
 	case flow.ConnectionsFull:
 		e = logformat.Event{Level: logformat.Fatal, Thread: itoa(200 + p.rand.IntN(60)), Logger: database(p.unit.service.Model) + "@" + database(p.unit.service.Model), Message: "sorry, too many clients already"}
@@ -96,13 +101,13 @@ func (r *run) Happened(i *flow.Incident) {
 // message says what a consumer does with a message that it cannot handle.
 func (r *run) message(p *process, e *logformat.Event, i *flow.Incident, text string) {
 	d := i.Message
-	e.Logger, e.Message = p.logger(), text
+	e.Logger, e.Message, e.Caller = p.logger(), text, p.caller(ofService, i.Kind.String())
 	e.Fields = []logformat.Field{
 		{Key: "topic", Value: d.Topic.Model.Name}, {Key: "partition", Value: d.Partition},
 		{Key: "offset", Value: d.Offset + r.offsetBase(d.Topic, d.Partition)}, {Key: "attempt", Value: i.Attempt},
 	}
 	if i.Failure != nil {
-		e.Err, e.ErrType = p.text(i.Failure, i.Trace), i.Failure.Type
+		e.Err, e.ErrType = p.text(i.Failure, i.Trace), class(i.Failure)
 		e.Stack = p.stack(i.Operation, i.Failure)
 	}
 }
@@ -119,7 +124,7 @@ func (r *run) rebalanced(group *flow.Group) {
 		}
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(owned), func(a, b *process) int { return strings.Compare(a.replica.Name, b.replica.Name) }) {
-		e := logformat.Event{Level: logformat.Info, Logger: p.clientLogger(), Thread: p.thread(), Caller: p.caller("rebalance")}
+		e := logformat.Event{Level: logformat.Info, Logger: p.clientLogger(), Thread: p.background(), Caller: p.caller(ofClient, "rebalance")}
 		e.Message = "[Consumer groupId=" + group.Model.Group + "] Adding newly assigned partitions: " + strings.Join(owned[p], ", ")
 		p.write(r.flow.Kernel.Now(), flow.Trace{}, e)
 	}

@@ -26,6 +26,9 @@ func (r *run) listener() platform.Listener {
 				if replica.Pod == pod {
 					r.started(replica)
 					live(pod).say(starting)
+					if pod.Restarts() > 0 {
+						live(pod).say(recovering)
+					}
 				}
 			}
 		},
@@ -67,7 +70,8 @@ func (r *run) listener() platform.Listener {
 type moment int
 
 const (
-	starting moment = iota
+	starting   moment = iota
+	recovering        // after the one before was killed
 	serving
 	stopping
 	stopped
@@ -128,6 +132,11 @@ var serversLives = map[string]map[moment][]said{
 	},
 	"postgres": {
 		starting: {{message: `starting PostgreSQL {version} on x86_64-pc-linux-gnu`, level: logformat.Info}, {message: "listening on IPv4 address \"0.0.0.0\", port 5432", level: logformat.Info}},
+		recovering: {
+			{message: "database system was not properly shut down; automatic recovery in progress", level: logformat.Info},
+			{message: "redo starts at 3B/8C1A2F48", level: logformat.Info},
+			{message: "redo done at 3B/8C2B0D10 system usage: CPU: user: 0.02 s, system: 0.01 s, elapsed: 0.06 s", level: logformat.Info},
+		},
 		serving:  {{message: "database system is ready to accept connections", level: logformat.Info}},
 		stopping: {{message: "received fast shutdown request", level: logformat.Info}, {message: "aborting any active transactions", level: logformat.Info}},
 		stopped:  {{message: "database system is shut down", level: logformat.Info}},
@@ -151,13 +160,13 @@ func (p *process) say(m moment) {
 		}
 	}
 	protocol := model.HTTP
-	if len(s.Operations) > 0 {
+	if len(s.Operations) > 0 && s.Operations[0].Protocol != model.Message {
 		protocol = s.Operations[0].Protocol
 	}
 	fill := replacer("{service}", s.Name, "{Class}", camel(words(s.Name)), "{base}", p.base(), "{version}", p.unit.pod.Version(),
 		"{s}", seconds(now-p.unit.pod.Started()), "{port}", itoa(port(s, protocol)))
 	for _, l := range lines {
-		e := logformat.Event{Level: l.level, Logger: fill(l.logger), Message: fill(l.message), Thread: l.thread, Caller: p.caller(l.message)}
+		e := logformat.Event{Level: l.level, Logger: fill(l.logger), Message: fill(l.message), Thread: l.thread, Caller: p.caller(ofMain, l.message)}
 		for _, f := range l.fields {
 			e.Fields = append(e.Fields, logformat.Field{Key: f.Key, Value: fill(f.Value.(string))})
 		}

@@ -45,7 +45,10 @@ func (p *process) line(e *flow.Entry) {
 	if event.Logger == "" {
 		event.Logger = p.logger()
 	}
-	event.Caller, event.Thread = p.caller(l.Message), p.thread()
+	event.Caller, event.Thread = p.caller(ofService, l.Message), p.thread(e.Trace)
+	if e.Kind != flow.LogStep {
+		event.Thread = p.background()
+	}
 	for _, key := range sortedKeys(l.Fields) {
 		event.Fields = append(event.Fields, logformat.Field{Key: key, Value: fill(l.Fields[key])})
 	}
@@ -93,7 +96,7 @@ func (p *process) request(e *flow.Entry) {
 	if m.Kind == model.Cache || m.Kind == model.Database || m.Kind == model.Broker {
 		return // They do not log requests.
 	}
-	event := logformat.Event{Level: requestLevel(o.Protocol, h.Failure), Logger: p.requestLogger(), Thread: p.thread(), Caller: p.caller("request")}
+	event := logformat.Event{Level: requestLevel(o.Protocol, h.Failure), Logger: p.requestLogger(), Thread: p.thread(e.Trace), Caller: p.caller(ofServer, "request")}
 	millis := float64(int64(took/des.Microsecond)) / 1000
 	method, _ := cut(o.Name)
 	where, status := path(o, e.Trace), statusOf(h.Failure)
@@ -153,7 +156,7 @@ func requestLevel(protocol model.Protocol, f *flow.Failure) logformat.Level {
 func (p *process) consumed(e *flow.Entry) {
 	h := e.Handled
 	d := h.Message
-	event := logformat.Event{Level: logformat.Info, Logger: p.logger(), Thread: p.thread(), Caller: p.caller("consumer"), Message: "processed message"}
+	event := logformat.Event{Level: logformat.Info, Logger: p.logger(), Thread: p.thread(e.Trace), Caller: p.caller(ofService, "consumer"), Message: "processed message"}
 	if h.Failure != nil {
 		return // MessageRetrying and MessageDropped say it.
 	}
@@ -241,8 +244,8 @@ func (p *process) failed(e *flow.Entry) {
 		p.upstreamFailed(e)
 		return
 	}
-	event := logformat.Event{Level: logformat.Error, Logger: p.logger(), Thread: p.thread(), Caller: p.caller(f.Type + f.Code)}
-	if e.Optional {
+	event := logformat.Event{Level: logformat.Error, Logger: p.logger(), Thread: p.thread(e.Trace), Caller: p.caller(ofService, f.Type+f.Code)}
+	if e.Optional || f.Reason == model.Invalid {
 		event.Level = logformat.Warn
 	}
 	if f.Reason == model.Cancelled {
@@ -252,7 +255,7 @@ func (p *process) failed(e *flow.Entry) {
 	switch {
 	case e.Dependency == nil && e.Operation != nil:
 		event.Message = p.doing(e.Operation) + " failed"
-		event.Err, event.ErrType, event.Stack = text, f.Type, p.stack(e.Operation, f)
+		event.Err, event.ErrType, event.Stack = text, class(f), p.stack(e.Operation, f)
 	case e.Dependency != nil:
 		event.Message = "call to " + e.Dependency.Target.Model.Name + " failed"
 		if e.Target != nil {
@@ -261,15 +264,15 @@ func (p *process) failed(e *flow.Entry) {
 		if e.Optional {
 			event.Message += ", going on without"
 		}
-		event.Err, event.ErrType = text, f.Type
+		event.Err, event.ErrType = text, class(f)
 	default:
-		event.Message, event.ErrType = text, f.Type
+		event.Message = text
 	}
 	switch m.Logs.Format {
 	case "logback", "python":
 		// The class and the message on the line itself; the stack of a remote error tells nothing.
 		if e.Dependency != nil {
-			event.Message += ": " + f.Type + ": " + text
+			event.Message += ": " + class(f) + ": " + text
 			event.Err, event.Fields = "", nil
 		}
 	case "klog":

@@ -91,7 +91,7 @@ func (r *run) Published(m *flow.Publication) {
 	o := p.app.producer(m.Topic)
 	out := semconv.Outcome{}
 	if m.Failure != nil {
-		out.Error, out.Message = m.Failure.Type, p.text(m.Failure, m.Trace)
+		out.Error, out.Message = errorType(m.Failure), p.text(m.Failure, m.Trace)
 	}
 	o.End((m.Ended - m.Started).Duration(), out, r.wall(m.Ended), exemplar(m.Trace, m.Started), telemetry.SpanID(m.Trace.Span))
 	if !sampled(m.Trace, m.Started) {
@@ -140,7 +140,7 @@ func (a *app) handled(h *flow.Handled) {
 		s.Links = []telemetry.Link{{TraceID: telemetry.TraceID(d.Producer.ID), SpanID: telemetry.SpanID(d.Producer.Span)}}
 	}
 	if f := h.Failure; f != nil && s.Status == telemetry.StatusError && f.Text != "" {
-		s.Events = []telemetry.SpanEvent{semconv.Exception(r.wall(h.Ended), f.Type, p.text(f, h.Trace), p.stack(h.Operation, f))}
+		s.Events = []telemetry.SpanEvent{semconv.Exception(r.wall(h.Ended), class(f), p.text(f, h.Trace), p.stackTrace(h.Operation, f, h.Trace))}
 	}
 	p.record(s, h.Trace, began, h.Ended)
 }
@@ -190,7 +190,7 @@ func (a *app) attempted(t *flow.Attempt) {
 			Attributes: []telemetry.Attribute{telemetry.Float("wait_seconds", wait.Seconds())}})
 	}
 	if f := t.Failure; f != nil && f.Status == 0 {
-		s.Events = append(s.Events, semconv.Exception(r.wall(t.Ended), f.Type, p.text(f, t.Trace), ""))
+		s.Events = append(s.Events, semconv.Exception(r.wall(t.Ended), class(f), p.text(f, t.Trace), ""))
 	}
 	p.record(s, t.Trace, began, t.Ended)
 }
@@ -215,6 +215,24 @@ func errorType(f *flow.Failure) string {
 	if f.Code != "" {
 		return f.Code
 	}
+	return class(f)
+}
+
+// The request path words errors of open breakers alike in all runtimes, and answers of servers as if all were theirs to
+// blame for.
+const (
+	breakerOpen  = "CircuitBreakerOpen"
+	notPermitted = "io.github.resilience4j.circuitbreaker.CallNotPermittedException"
+)
+
+// class is the class of an error.
+func class(f *flow.Failure) string {
+	switch {
+	case f.Type == breakerOpen && strings.HasPrefix(f.Text, notPermitted):
+		return notPermitted
+	case f.Reason == model.Invalid:
+		return strings.Replace(f.Type, "HttpServerErrorException", "HttpClientErrorException", 1)
+	}
 	return f.Type
 }
 
@@ -234,10 +252,11 @@ func (p *process) traffic(in, out float64) {
 
 // text is what an error says. Its path is that of this request.
 func (p *process) text(f *flow.Failure, t flow.Trace) string {
-	if strings.Contains(f.Text, "{id}") {
-		return strings.ReplaceAll(f.Text, "{id}", id(t))
+	text := strings.TrimPrefix(f.Text, notPermitted+": ")
+	if f.Reason == model.Invalid {
+		text = strings.Replace(text, " Server Error: ", " Client Error: ", 1)
 	}
-	return f.Text
+	return strings.ReplaceAll(text, "{id}", id(t))
 }
 
 // id is what a request is about: an order, a customer. It is the same in all places of a trace.

@@ -99,28 +99,50 @@ func (p *process) clientLogger() string {
 	return ""
 }
 
-// caller is the place in the source that writes a line; what names the line.
-func (p *process) caller(what string) string {
+// The parts of a program that write lines.
+const (
+	ofMain    = "main"
+	ofServer  = "server"
+	ofService = "service"
+	ofClient  = "client"
+)
+
+// caller is the place in the source of a part that writes a line, where formats have one; what names the line.
+func (p *process) caller(part, what string) string {
 	m := p.unit.service.Model
-	line := itoa(24 + hash(310, m.Name, what))
-	switch m.Logs.Format {
-	case "json":
-		if m.Runtime == model.Go {
-			return [...]string{"server/handler.go:", "service/service.go:", "client/client.go:"}[hash(3, what)] + line
+	line := itoa(24 + hash(310, m.Name, part, what))
+	switch {
+	case m.Logs.Format == "json" && m.Runtime == model.Go:
+		if part == ofMain {
+			return m.Name + "/main.go:" + line
 		}
-	case "python":
-		if what == "request" {
-			return "httptools_impl.py:481"
-		}
-		return "service.py:" + line
-	case "klog":
-		return "server.go:" + line
+		return part + "/" + part + ".go:" + line
+	case m.Logs.Format == "python" && part == ofServer:
+		return "httptools_impl.py:481"
+	case m.Logs.Format == "python" && part == ofMain:
+		return "server.py:" + line
+	case m.Logs.Format == "python":
+		return part + ".py:" + line
+	case m.Logs.Format == "klog":
+		return part + ".go:" + line
 	}
 	return ""
 }
 
-// thread is the thread that writes a line, where formats have one.
-func (p *process) thread() string {
+// background is the thread of what no request causes, such as timers, where formats have one.
+func (p *process) background() string {
+	m := p.unit.service.Model
+	switch {
+	case m.Logs.Format != "logback":
+		return ""
+	case m.Kind == model.Broker:
+		return "kafka-scheduler-" + itoa(p.rand.IntN(10))
+	}
+	return "scheduling-1"
+}
+
+// thread is the thread of a request that writes a line, where formats have one: the same for all lines of the request.
+func (p *process) thread(t flow.Trace) string {
 	m := p.unit.service.Model
 	if m.Logs.Format != "logback" {
 		return ""
@@ -129,7 +151,11 @@ func (p *process) thread() string {
 	if most == 0 {
 		most = 40
 	}
-	return "http-nio-8080-exec-" + itoa(1+p.rand.IntN(min(most, 200)))
+	n := p.rand.IntN(1 << 16)
+	if t.ID != (flow.TraceID{}) {
+		n = int(t.ID[8])<<8 | int(t.ID[9])
+	}
+	return "http-nio-8080-exec-" + itoa(1+n%min(most, 200))
 }
 
 // stack is the trace of an exception as the runtime prints it; Go's errors have none, and neither have answers of others.
@@ -162,6 +188,19 @@ func (p *process) stack(o *flow.Operation, f *flow.Failure) string {
 			"    at process.processTicksAndRejections (node:internal/process/task_queues:105:5)"
 	}
 	return ""
+}
+
+// stackTrace is what exception.stacktrace of a span has: the stack with the exception, in the runtime's order.
+func (p *process) stackTrace(o *flow.Operation, f *flow.Failure, t flow.Trace) string {
+	stack := p.stack(o, f)
+	if stack == "" {
+		return ""
+	}
+	head := class(f) + ": " + p.text(f, t)
+	if p.unit.service.Model.Runtime == model.Python {
+		return "Traceback (most recent call last):\n" + stack + "\n" + head
+	}
+	return head + "\n" + stack
 }
 
 // grpcCode is the name of a gRPC code as Go prints it.
