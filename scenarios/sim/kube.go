@@ -159,7 +159,7 @@ func (u *unit) observePod() {
 	uid := uuid(rand)
 	namespace := []string{"namespace", r.sys.Namespace, "pod", p.Name(), "uid", uid}
 	status := r.kube.Group(namespace...)
-	container := r.kube.Group(append(namespace, "container", u.service.Model.Name)...)
+	container := r.kube.Group(append(namespace, "container", u.service.Model.Front())...)
 	u.states = []*telemetry.Group{status, container}
 	kind := "ReplicaSet"
 	if p.Workload().Config().Kind == platform.StatefulSet {
@@ -206,8 +206,8 @@ func (r *run) nodeOf(p *platform.Pod) *node {
 func (p *process) observeContainer() {
 	u, pod := p.unit, p.unit.pod
 	m := u.service.Model
-	p.container = u.run.nodeOf(pod).kubelet.Group("namespace", u.run.sys.Namespace, "pod", pod.Name(), "container", m.Name,
-		"image", "registry.internal/"+u.run.sys.Namespace+"/"+m.Name+":"+pod.Version(), "id", cgroup(pod))
+	p.container = u.run.nodeOf(pod).kubelet.Group("namespace", u.run.sys.Namespace, "pod", pod.Name(), "container", m.Front(),
+		"image", "registry.internal/"+u.run.sys.Namespace+"/"+m.Front()+":"+pod.Version(), "id", cgroup(pod))
 	c := exporter.Container{
 		CPUSeconds:  func() float64 { return pod.CPU().Usage.Seconds() },
 		WorkingSet:  func() float64 { return pages(float64(pod.Memory().WorkingSet)) },

@@ -77,7 +77,7 @@ func (r *run) unitOf(p *platform.Pod, s *flow.Service) *unit {
 	m := s.Model
 	u := &unit{run: r, pod: p, service: s}
 	u.instance = telemetry.Instance{
-		Service: m.Name, Namespace: r.sys.Namespace, Version: p.Version(), Pod: p.Name(), Node: p.Node().Name, Zone: p.Node().Zone,
+		Service: m.Front(), Namespace: r.sys.Namespace, Version: p.Version(), Pod: p.Name(), Node: p.Node().Name, Zone: p.Node().Zone,
 		Environment: "production", Language: language(m.Runtime), Address: p.IP() + ":" + strconv.Itoa(metricsPort(m)),
 	}
 	u.resource = u.instance.Resource()
@@ -90,7 +90,7 @@ func (r *run) unitOf(p *platform.Pod, s *flow.Service) *unit {
 		if exporter := map[model.Kind]string{model.Database: "postgres-exporter", model.Cache: "redis-exporter"}[m.Kind]; exporter != "" {
 			scraped.Container = exporter
 		}
-		u.target = r.target(scraped.TargetLabels(), "service", m.Name)
+		u.target = r.target(scraped.TargetLabels(), "service", m.Front())
 		r.every(u.target.Next, u.scrape)
 	}
 	r.units[p.Name()] = u
