@@ -256,7 +256,8 @@ func (p *process) text(f *flow.Failure, t flow.Trace) string {
 	if f.Reason == model.Invalid {
 		text = strings.Replace(text, " Server Error: ", " Client Error: ", 1)
 	}
-	return strings.ReplaceAll(text, "{id}", id(t))
+	// Paths are worded with either placeholder.
+	return strings.NewReplacer("{id}", id(t), "{n}", id(t)).Replace(text)
 }
 
 // id is what a request is about: an order, a customer. It is the same in all places of a trace.
