@@ -64,7 +64,7 @@ func newGateway(p *process) *gateway {
 			path = strings.TrimSuffix(path, "/")
 		}
 		g.routes = append(g.routes, route{ends: map[int]ended{}, labels: []string{
-			"ingress", p.unit.service.Model.Name, "exported_namespace", p.unit.run.sys.Namespace, "exported_service", backend(o.Model.Steps),
+			"ingress", p.unit.service.Model.Front(), "exported_namespace", p.unit.run.sys.Namespace, "exported_service", backend(o.Model.Steps),
 			"method", method, "path", path,
 		}})
 	}

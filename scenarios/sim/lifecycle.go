@@ -163,7 +163,7 @@ func (p *process) say(m moment) {
 	if len(s.Operations) > 0 && s.Operations[0].Protocol != model.Message {
 		protocol = s.Operations[0].Protocol
 	}
-	fill := replacer("{service}", s.Name, "{Class}", camel(words(s.Name)), "{base}", p.base(), "{version}", p.unit.pod.Version(),
+	fill := replacer("{service}", s.Front(), "{Class}", camel(words(s.Front())), "{base}", p.base(), "{version}", p.unit.pod.Version(),
 		"{s}", seconds(now-p.unit.pod.Started()), "{port}", itoa(port(s, protocol)))
 	for _, l := range lines {
 		e := logformat.Event{Level: l.level, Logger: fill(l.logger), Message: fill(l.message), Thread: l.thread, Caller: p.caller(ofMain, l.message)}

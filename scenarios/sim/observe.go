@@ -70,7 +70,7 @@ func (r *run) Spanned(s *flow.Span) {
 		return
 	}
 	span := telemetry.Span{
-		Kind: telemetry.KindInternal, Name: s.Name, Scope: telemetry.Scope{Name: p.unit.service.Model.Name},
+		Kind: telemetry.KindInternal, Name: s.Name, Scope: telemetry.Scope{Name: p.unit.service.Model.Front()},
 	}
 	if s.Failure != nil {
 		span.Status, span.StatusMessage = telemetry.StatusError, p.text(s.Failure, s.Trace)

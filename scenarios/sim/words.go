@@ -60,7 +60,7 @@ func (p *process) doing(o *flow.Operation) string { return o.Model.Name }
 
 // base is the package of a service's own classes.
 func (p *process) base() string {
-	w := words(p.unit.service.Model.Name)
+	w := words(p.unit.service.Model.Front())
 	return "com." + snake(words(p.unit.run.sys.Namespace)) + "." + strings.ToLower(strings.Join(w, ""))
 }
 
@@ -69,9 +69,9 @@ func (p *process) logger() string {
 	m := p.unit.service.Model
 	switch m.Logs.Format {
 	case "logback":
-		return p.base() + ".service." + camel(words(m.Name)) + "Service"
+		return p.base() + ".service." + camel(words(m.Front())) + "Service"
 	case "python":
-		return snake(words(m.Name)) + ".service"
+		return snake(words(m.Front())) + ".service"
 	}
 	return ""
 }
@@ -92,9 +92,9 @@ func (p *process) clientLogger() string {
 	m := p.unit.service.Model
 	switch m.Logs.Format {
 	case "logback":
-		return p.base() + ".client." + camel(words(m.Name)) + "Client"
+		return p.base() + ".client." + camel(words(m.Front())) + "Client"
 	case "python":
-		return snake(words(m.Name)) + ".client"
+		return snake(words(m.Front())) + ".client"
 	}
 	return ""
 }
@@ -110,11 +110,11 @@ const (
 // caller is the place in the source of a part that writes a line, where formats have one; what names the line.
 func (p *process) caller(part, what string) string {
 	m := p.unit.service.Model
-	line := itoa(24 + hash(310, m.Name, part, what))
+	line := itoa(24 + hash(310, m.Front(), part, what))
 	switch {
 	case m.Logs.Format == "json" && m.Runtime == model.Go:
 		if part == ofMain {
-			return m.Name + "/main.go:" + line
+			return m.Front() + "/main.go:" + line
 		}
 		return part + "/" + part + ".go:" + line
 	case m.Logs.Format == "python" && part == ofServer:
@@ -163,7 +163,7 @@ func (p *process) stack(o *flow.Operation, f *flow.Failure) string {
 	if f.Reason != model.Internal || o == nil {
 		return ""
 	}
-	name := p.unit.service.Model.Name
+	name := p.unit.service.Model.Front()
 	class, method := camel(words(name)), camel(subject(o.Model))
 	at := func(what string) string { return itoa(30 + hash(220, name, o.Model.Name, what)) }
 	small := strings.ToLower(method[:1]) + method[1:]
