@@ -9,7 +9,11 @@ const (
 	attemptPoolTimedOut
 	attemptConnected
 	attemptLost
+	attemptRefused
 )
+
+// refusal is how long it takes until a connection is refused for want of endpoints: the caller's own node does so.
+var refusal = des.LogNormal(90*des.Microsecond, 300*des.Microsecond)
 
 // lost is when Linux gives up connecting to what never answers (tcp_syn_retries 6).
 const lostAfter = 127 * des.Second
@@ -70,6 +74,8 @@ func (a *attempt) Handle(arg uint64) {
 		a.end(failure, true)
 	case attemptConnected:
 		a.transmit()
+	case attemptRefused:
+		a.end(a.fails(situationRefused), false)
 	case attemptLost:
 		a.end(a.fails(situationLost), true)
 	}
@@ -111,6 +117,11 @@ func (c *call) send(hedge bool) *attempt {
 	return a
 }
 
+// refuse ends the attempt in a moment, since there is nobody to send it to.
+func (a *attempt) refuse() {
+	a.flow.Kernel.After(refusal.Sample(a.dep.rand), a, event(a.generation, attemptRefused))
+}
+
 func (a *attempt) arm() { a.flow.Kernel.At(a.until, a, event(a.generation, attemptTimedOut)) }
 
 // connected is called when the attempt has a connection of the pool.
@@ -141,7 +152,7 @@ func (a *attempt) transmit() {
 	}
 	if server == nil {
 		a.sentYet = false
-		a.end(a.fails(situationRefused), false)
+		a.refuse()
 		return
 	}
 	a.server = server

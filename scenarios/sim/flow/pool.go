@@ -70,7 +70,7 @@ func (p *pool) open(a *attempt) {
 	p.state.Opened++
 	server := d.choose(a.call)
 	if server == nil || server.dead {
-		a.end(a.fails(situationRefused), false)
+		a.refuse()
 		return
 	}
 	trips := 1
