@@ -42,6 +42,9 @@ func (r *run) Happened(i *flow.Incident) {
 	if p == nil || !r.recording(i.Time) {
 		return
 	}
+	if p.gateway != nil {
+		return // Proxies count what they repeat and refuse; their logs have the request alone.
+	}
 	e := logformat.Event{Level: logformat.Warn, Logger: p.clientLogger(), Thread: p.thread(i.Trace), Caller: p.caller(ofClient, i.Kind.String())}
 	what := i.Kind.String()
 	if i.Dependency != nil {
