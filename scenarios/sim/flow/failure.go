@@ -196,5 +196,14 @@ func stated(op *Operation, m *model.Fail) *Failure {
 	if status == 0 {
 		status = statusOf(op.Model.Protocol, reason)
 	}
-	return &Failure{Reason: reason, Status: status, Type: string(reason), Text: m.Error}
+	class := string(reason)
+	if reason == model.Internal {
+		class = exceptions[op.Service.Model.Runtime]
+	}
+	return &Failure{Reason: reason, Status: status, Type: class, Text: m.Error}
+}
+
+// exceptions are the classes that code throws when it has none of its own.
+var exceptions = map[model.Runtime]string{
+	model.Go: "*errors.errorString", model.JVM: "java.lang.RuntimeException", model.Node20: "Error", model.Python: "RuntimeError", model.Native: "internal",
 }

@@ -92,6 +92,18 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestExceptions: a failure that a step states has a class of the runtime's, since logs and spans show it.
+func TestExceptions(t *testing.T) {
+	for runtime, want := range map[model.Runtime]string{model.JVM: "java.lang.RuntimeException", model.Python: "RuntimeError"} {
+		r := record()
+		text := strings.Replace(steps("{fail: {share: 1, error: no}}"), "runtime: go", "runtime: "+string(runtime), 1)
+		start(t, parse(t, strings.Replace(text, "%s", "internal", 1)), 1, r).Run(5 * des.Second)
+		if f := r.handled["web"][0].Failure; f == nil || f.Type != want || f.Text != "no" {
+			t.Errorf("%s: got %+v, want class %s", runtime, f, want)
+		}
+	}
+}
+
 // TestTraces: every request is one tree without holes, and messages belong to it.
 func TestTraces(t *testing.T) {
 	sys, err := model.Read("system.yaml", []byte(shop))
