@@ -99,6 +99,7 @@ var (
 	balances   = []string{"round_robin", "random", "least"}
 	jitters    = []string{"full", "equal", "none"}
 	reasons    = []string{string(Timeout), string(Unavailable), string(Rejected), string(Internal)}
+	levels     = []string{"", "debug", "info", "warn", "error"}
 	events     = []string{"deploy", "config", "flag", "scale", "restart"}
 )
 
@@ -108,6 +109,11 @@ func (s *System) checkService(x *Service) error {
 		oneOf("histograms", x.Histograms, histograms), oneOf("on_cancel", x.OnCancel, []string{"stop", "finish"}),
 	); err != nil {
 		return err
+	}
+	for _, l := range x.Logs.Idle {
+		if err := oneOf("logs.idle: level", l.Level, levels); err != nil {
+			return err
+		}
 	}
 	if x.Replicas < 1 || x.Replicas > 500 {
 		return fmt.Errorf("replicas is %d, expected 1 to 500", x.Replicas)
@@ -259,6 +265,11 @@ func (s *System) checkEvent(e Event) error {
 	}
 	if (e.Kind == "deploy") != (e.Version != "") || (e.Kind == "flag") != (e.Flag != "") || (e.Kind == "scale") != (e.Replica > 0) {
 		return errors.New("expected version with a deploy, flag with a flag, replicas with a scale, and none of them elsewhere")
+	}
+	if e.Log != nil {
+		if err := oneOf("log: level", e.Log.Level, levels); err != nil {
+			return err
+		}
 	}
 	return s.checkSettings(e.Set)
 }

@@ -37,6 +37,8 @@ func (s *System) checkStep(x *Service, st *Step) error {
 		}
 	case st.Call != nil:
 		return s.checkCall(x, st.Call)
+	case st.Log != nil:
+		return oneOf("log: level", st.Log.Level, levels)
 	case st.Parallel != nil:
 		return s.checkSteps(x, st.Parallel)
 	case st.Cached != nil:

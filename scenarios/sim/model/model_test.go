@@ -68,6 +68,8 @@ func TestReadErrors(t *testing.T) {
 		"no client":         {"browsers, service: web", "browsers, service: shop", `client browsers: no service is called "shop"`},
 		"attempts":          {"attempts: 3", "attempts: 0", "retry: attempts is 0, expected 1 to 20"},
 		"behind":            {"replicas: 1\n", "replicas: 1\n    behind: web\n", "service db: behind is \"web\", expected another app"},
+		"level":             {"replicas: 2\n", "replicas: 2\n    logs: {idle: [{message: late, level: warning, every: 1m}]}\n", `service web: logs.idle: level is "warning", expected one of`},
+		"level of a step":   {"- call:", "- log: {message: late, level: warning}\n          - call:", `step 2: log: level is "warning"`},
 		"first":             {"rate: 20", "rate: 20, first: 5m", "client browsers: first belongs to a periodic client"},
 	} {
 		t.Run(name, func(t *testing.T) {
