@@ -125,7 +125,7 @@ func (a *app) handled(h *flow.Handled) {
 	var more []telemetry.Attribute
 	switch h.Operation.Model.Protocol {
 	case model.HTTP:
-		more = append(more, semconv.Path(path(h.Operation.Model, h.Trace)))
+		more = append(more, semconv.Path(path(h.Operation.Model, h.Trace))...)
 	case model.Message:
 		d := h.Message
 		more = append(more, semconv.Partition(itoa(d.Partition)), semconv.Offset(int(d.Offset+r.offsetBase(d.Topic, d.Partition))))

@@ -70,7 +70,7 @@ func system(t testing.TB, rec *telemetry.Recorder, pods, minutes, perSecond int)
 		took := time.Duration(rng.ExpFloat64() * float64(50*time.Millisecond))
 		p.op.Begin()
 		p.op.End(took, out, at, trace, id)
-		s := p.op.Span(out, semconv.Path("/"))
+		s := p.op.Span(out, semconv.Path("/")...)
 		s.TraceID, s.SpanID, s.Start, s.End, s.Resource = trace, id, at-int64(took), at, p.from
 		tracer.Record(s)
 	}

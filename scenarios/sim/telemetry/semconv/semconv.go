@@ -8,11 +8,12 @@
 //	pay := in.HTTPServer(semconv.HTTP{Method: "POST", Route: "/payments"})
 //	pay.Begin()
 //	pay.End(time.Duration(end-begin), semconv.Outcome{Status: 503}, end, trace, span) // a zero trace is not sampled
-//	s := pay.Span(semconv.Outcome{Status: 503}, semconv.Path("/payments"))           // then add ids, times, resource
+//	s := pay.Span(semconv.Outcome{Status: 503}, semconv.Path("/payments")...)        // then add ids, times, resource
 package semconv
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"firedrill/scenarios/sim/telemetry"
@@ -162,8 +163,15 @@ func (o *Operation) Span(out Outcome, more ...telemetry.Attribute) telemetry.Spa
 	return s
 }
 
-// Path is the path of one HTTP request.
-func Path(path string) telemetry.Attribute { return telemetry.String("url.path", path) }
+// Path is the path of one HTTP request and, if it has one after a question mark, its query.
+func Path(path string) []telemetry.Attribute {
+	path, query, found := strings.Cut(path, "?")
+	all := []telemetry.Attribute{telemetry.String("url.path", path)}
+	if found {
+		all = append(all, telemetry.String("url.query", query))
+	}
+	return all
+}
 
 // FullURL is the URL that an HTTP client asked for.
 func FullURL(url string) telemetry.Attribute { return telemetry.String("url.full", url) }

@@ -109,7 +109,7 @@ func TestOperations(t *testing.T) {
 				op := c.make(set(g))
 				op.Begin()
 				op.End(20*time.Millisecond, c.out, at, telemetry.TraceID{}, telemetry.SpanID{})
-				if diff := cmp.Diff(c.span, text(op.Span(c.out, semconv.Path("/pay/7")))); diff != "" {
+				if diff := cmp.Diff(c.span, text(op.Span(c.out, semconv.Path("/pay/7")...))); diff != "" {
 					t.Error("span (-want +got):\n" + diff)
 				}
 			})
@@ -138,6 +138,21 @@ func TestExposure(t *testing.T) {
 		})
 		if len(got) != want {
 			t.Errorf("exposure %d: %d series: %v", exposure, len(got), slices.Sorted(maps.Keys(got)))
+		}
+	}
+}
+
+func TestPath(t *testing.T) {
+	for given, want := range map[string]map[string]any{
+		"/search":           {"url.path": "/search"},
+		"/search?city=7&n=": {"url.path": "/search", "url.query": "city=7&n="},
+	} {
+		got := map[string]any{}
+		for _, a := range semconv.Path(given) {
+			got[a.Key] = a.Value
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", given, diff)
 		}
 	}
 }
