@@ -12,7 +12,11 @@ const commaMillis = "2006-01-02 15:04:05,000"
 
 // logbackLine is the pattern
 // %d{ISO8601} %-5level [%thread] [trace_id=%X{trace_id} span_id=%X{span_id}] %logger{36} - %msg%n%ex.
+// What has no logger is what the virtual machine itself writes, without it.
 func logbackLine(dst []string, _ Origin, t time.Time, e Event) []string {
+	if e.Logger == "" {
+		return append(dst, e.Message)
+	}
 	thread := e.Thread
 	if thread == "" {
 		thread = "main"
