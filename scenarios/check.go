@@ -54,7 +54,7 @@ func (s *Scenario) check(doc *document, folder string) {
 // checkSource checks where the recording comes from, and the times of a simulated one.
 func (s *Scenario) checkSource(doc *document) {
 	var given []string
-	for _, source := range []struct{ key, value string }{{"recording", s.Recording}, {"system", s.System}, {"generate", s.Generate}} {
+	for _, source := range []struct{ key, value string }{{"recording", s.Recording}, {"system", s.System}} {
 		if source.value != "" {
 			given = append(given, source.key)
 		}

@@ -54,8 +54,6 @@ type Scenario struct {
 	Recording string `yaml:"recording"`
 	// System is the file that describes the simulated system: system.yaml.
 	System string `yaml:"system"`
-	// Generate names a recording that the program makes itself.
-	Generate string `yaml:"generate" jsonschema:"-"`
 	// Seed decides everything random in a simulation.
 	Seed uint64 `yaml:"seed"`
 	// Start is the recorded time at which a simulation starts, RFC 3339.

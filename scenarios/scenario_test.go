@@ -87,7 +87,7 @@ func TestLoadErrors(t *testing.T) {
 		"no alert":           {replace("  alert: LatencyHigh\n", ""), "scenario.yaml:5: page.alert is missing"},
 		"no timebox":         {replace("timebox: 10m\n", ""), "scenario.yaml:1: timebox is missing"},
 		"no recording":       {replace("recording: rec\n", ""), "scenario.yaml:1: expected one of recording and system"},
-		"recording twice":    {sound + "generate: first-light\n", "scenario.yaml:9: expected one of recording and system"},
+		"recording twice":    {sound + "system: system.yaml\n", "scenario.yaml:9: expected one of recording and system"},
 		"two notations":      {sound + "services: [{name: a, description: b, owner: c}]\nchanges: [{at: 5m, kind: flag, service: a, summary: s, author: d}]\n", "scenario.yaml:11: expected the notation of page.at"},
 		"recording far away": {replace("recording: rec", "recording: ../rec"), `scenario.yaml:9: recording "../rec" lies outside the scenario's folder`},
 	} {

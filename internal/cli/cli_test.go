@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden parts of testdata/*.txtar and of docs/cli.md")
 
-// cache is the cache folder of the tests in this process, so that first-light is made once.
+// cache is the cache folder of the tests in this process, so that a recording is made once.
 var cache string
 
 func TestMain(m *testing.M) {

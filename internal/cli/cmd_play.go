@@ -21,13 +21,13 @@ func (a *app) playCommand() *cobra.Command {
 		Short: "Start Prometheus, Loki and Jaeger here and play a scenario into them",
 		Long: `Start a local stack of Prometheus, Loki and Jaeger, load the history before the page, prove what
 the back ends stored, and start the clock. SCENARIO is a folder with a scenario.yaml or the name of a
-scenario of the program; without one it is first-light. A bare RECORDING plays too: live from its
+scenario of the program; without one it is payment-latency. A bare RECORDING plays too: live from its
 start, or with the --history before it loaded.
 
 It ends at the time box or with Ctrl-C: the first delivers what is due, proves the session and takes
 the stack down; a second one cuts it off. Everything listens on loopback only.`,
 		Example: `  firedrill play
-  firedrill play first-light --ports auto --for 2m
+  firedrill play orders-unavailable --ports auto --for 2m
   firedrill play recording/ --history all --dir /tmp/stack -o json`,
 		Args: args(0, 1, "at most one scenario or recording"),
 		RunE: func(cmd *cobra.Command, args []string) error {

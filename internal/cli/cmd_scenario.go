@@ -18,7 +18,7 @@ func (a *app) scenarioCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "scenario",
 		Short:   "List, show, check, build and begin scenarios",
-		Example: "  firedrill scenario list\n  firedrill scenario show first-light",
+		Example: "  firedrill scenario list\n  firedrill scenario show payment-latency",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -37,7 +37,7 @@ func (a *app) scenarioCommand() *cobra.Command {
 	show := &cobra.Command{
 		Use:     "show SCENARIO [--scenarios DIR] [-o text|json]",
 		Short:   "Show what a player knows of a scenario at the start",
-		Example: "  firedrill scenario show first-light",
+		Example: "  firedrill scenario show payment-latency",
 		Args:    args(1, 1, "one scenario"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.showScenario(args[0]) },
 	}

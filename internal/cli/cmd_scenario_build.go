@@ -23,7 +23,7 @@ func (a *app) buildCommand() *cobra.Command {
 		Short: "Make the recording of a scenario",
 		Long: `Simulate a scenario's system and write its recording: to the cache, if it is not there already, or to
 the folder --out, which must not exist. The same files give the same recording, byte for byte.`,
-		Example: "  firedrill scenario build first-light\n  firedrill scenario build ./my-scenario --out recording/",
+		Example: "  firedrill scenario build payment-latency\n  firedrill scenario build ./my-scenario --out recording/",
 		Args:    args(1, 1, "one scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := a.untilSignal(cmd.Context())
@@ -84,11 +84,8 @@ func (a *app) builder() *scenarios.Builder {
 
 // recordingOf finds the recording of a scenario, and makes it where that is needed.
 func (a *app) recordingOf(ctx context.Context, s *scenarios.Scenario) (dir string, err error) {
-	switch {
-	case s.Recording != "":
+	if s.Recording != "" {
 		return filepath.Join(s.Dir(), s.Recording), nil
-	case s.Generate != "":
-		return a.generated(s)
 	}
 	progress := a.newBuildProgress(s)
 	defer progress.close()

@@ -44,7 +44,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"replay", empty}, exitUsage, "--prometheus-url"},
 		{[]string{"replay", empty, "--otlp-endpoint", "http://127.0.0.1:1"}, exitUsage, "--jaeger-url"},
 		{[]string{"replay", empty, "--prometheus-url", "http://127.0.0.1:1"}, exitInput, "is not a recording"},
-		{[]string{"play", filepath.Join(empty, "none")}, exitInput, "first-light"},
+		{[]string{"play", filepath.Join(empty, "none")}, exitInput, "payment-latency"},
 		{[]string{"scenario", "show", empty}, exitInput, "scenario.yaml"},
 		{[]string{"inspect", empty}, exitInput, "is not a recording"},
 		{[]string{"verify", empty}, exitFailed, "is not a recording"},

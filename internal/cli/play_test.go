@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"firedrill/internal/stack/stacktest"
+	"firedrill/scenarios"
 )
 
 // machine is a user's machine for commands that run for a while, with signals sent by hand.
@@ -136,7 +137,7 @@ func get(tb testing.TB, url string) string {
 	return string(body)
 }
 
-// TestPlay plays the default scenario on a stack of its own, from the first event to the last, and asks
+// TestPlay plays a scenario on a stack of its own, from the first event to the last, and asks
 // firedrill and the back ends while it is live.
 func TestPlay(t *testing.T) {
 	m := &machine{home: t.TempDir()}
@@ -162,12 +163,12 @@ func TestPlay(t *testing.T) {
 		if got := get(t, *e.URLs["prometheus"]+"/api/v1/query?query=count(http_server_request_duration_seconds_count)"); !strings.Contains(got, `"status":"success"`) {
 			t.Errorf("prometheus answers %s", got)
 		}
-		if got := get(t, *e.URLs["jaeger"]+"/api/services"); !strings.Contains(got, "product-catalog") {
+		if got := get(t, *e.URLs["jaeger"]+"/api/services"); !strings.Contains(got, `"web"`) {
 			t.Errorf("jaeger has services %s", got)
 		}
 	}
 	bin := stacktest.Bin(t)
-	code := m.run("play", "--history", "2m", "--for", "3s", "--ports", "auto", "--stack-bin", bin, "-o", "json")
+	code := m.run("play", newScenario(t), "--history", "2m", "--for", "3s", "--ports", "auto", "--stack-bin", bin, "-o", "json")
 	if code != exitOK {
 		t.Fatalf("got exit code %d: %s", code, m.stderr.String())
 	}
@@ -186,8 +187,10 @@ func TestPlay(t *testing.T) {
 	if got := events[len(events)-1]["reason"]; got != endedTimebox {
 		t.Errorf("it ended because of %q, want %q", got, endedTimebox)
 	}
-	if m.stderr.Len() > 0 {
-		t.Errorf("success is not silent on standard error: %s", m.stderr.String())
+	for line := range strings.Lines(m.stderr.String()) {
+		if !strings.Contains(line, "loading took longer than the lead") { // the machine is slow
+			t.Errorf("success is not silent on standard error: %s", line)
+		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "firedrill-stack-*")); len(left) > 0 {
 		t.Logf("folders of stacks: %q (others may run)", left)
@@ -203,7 +206,7 @@ func TestPlayEndsWithSignal(t *testing.T) {
 			signal(os.Interrupt)
 		}
 	}
-	code := m.run("play", "first-light", "--history", "1m", "--ports", "auto", "--stack-bin", stacktest.Bin(t), "-o", "json")
+	code := m.run("play", newScenario(t), "--history", "1m", "--ports", "auto", "--stack-bin", stacktest.Bin(t), "-o", "json")
 	if code != exitOK {
 		t.Fatalf("got exit code %d: %s", code, m.stderr.String())
 	}
@@ -262,8 +265,8 @@ func TestReplay(t *testing.T) {
 	at := stacktest.Shared(t).URLs()
 	m := &machine{home: t.TempDir()}
 	args := []string{
-		"replay", firstLight(t), "--prometheus-url", at.Prometheus, "--loki-url", at.Loki,
-		"--otlp-endpoint", "http://" + at.OTLPGRPC, "--jaeger-url", at.Jaeger, "--page-at", "20m", "--history", "1m",
+		"replay", newRecording(t), "--prometheus-url", at.Prometheus, "--loki-url", at.Loki,
+		"--otlp-endpoint", "http://" + at.OTLPGRPC, "--jaeger-url", at.Jaeger, "--page-at", "12m", "--history", "1m",
 	}
 	code := m.run(append(args, "--for", "2s", "-o", "json")...)
 	if code != exitOK {
@@ -285,8 +288,8 @@ func TestReplayIsCutOffAndResumes(t *testing.T) {
 	at := stacktest.Shared(t).URLs()
 	m := &machine{home: t.TempDir()}
 	args := []string{
-		"replay", firstLight(t), "--prometheus-url", at.Prometheus, "--loki-url", at.Loki, "--session", "cutoff",
-		"--page-at", "20m", "--history", "5m", "--for", "6s", "-o", "json",
+		"replay", newRecording(t), "--prometheus-url", at.Prometheus, "--loki-url", at.Loki, "--session", "cutoff",
+		"--page-at", "12m", "--history", "5m", "--for", "6s", "-o", "json",
 	}
 	m.onLine = func(line string, signal func(os.Signal)) {
 		if strings.HasPrefix(line, `{"event":"live"`) {
@@ -317,14 +320,14 @@ func TestReplayIsCutOffAndResumes(t *testing.T) {
 
 // TestReplayRefusals checks the exit codes that need a recording.
 func TestReplayRefusals(t *testing.T) {
-	rec := firstLight(t)
+	rec := newRecording(t)
 	for _, c := range []struct {
 		name string
 		args []string
 		code int
 		want string
 	}{
-		{"window", []string{"--prometheus-url", "http://127.0.0.1:1", "--page-at", "30m", "--prometheus-window", "1m"}, exitUsage, "--history"},
+		{"window", []string{"--prometheus-url", "http://127.0.0.1:1", "--page-at", "12m", "--prometheus-window", "1m"}, exitUsage, "--history"},
 		{"page", []string{"--prometheus-url", "http://127.0.0.1:1", "--page-at", "1h"}, exitUsage, "outside the recording"},
 		{"credentials", []string{"--prometheus-url", "http://127.0.0.1:1", "--prometheus-username", "a", "--prometheus-bearer-token-file", "b"}, exitUsage, "exclude each other"},
 		{"resume", []string{"--prometheus-url", "http://127.0.0.1:1", "--resume"}, exitUsage, "--resume needs --session"},
@@ -338,14 +341,22 @@ func TestReplayRefusals(t *testing.T) {
 	}
 }
 
-// firstLight returns the recording of the scenario first-light.
-func firstLight(tb testing.TB) string {
+// newScenario returns the folder of a small scenario: what `firedrill scenario new` writes.
+func newScenario(tb testing.TB) string {
 	tb.Helper()
-	getenv := func(name string) string { return map[string]string{"XDG_CACHE_HOME": cache}[name] }
-	a := &app{State: &State{Getenv: getenv}, config: settings(tb, nil)}
-	t, err := a.findTarget(tb.Context(), defaultScenario)
-	if err != nil {
+	dir := filepath.Join(tb.TempDir(), "lab")
+	if err := scenarios.New(dir); err != nil {
 		tb.Fatal(err)
 	}
-	return t.dir
+	return dir
+}
+
+// newRecording returns the recording of newScenario.
+func newRecording(tb testing.TB) string {
+	tb.Helper()
+	m := &machine{home: tb.TempDir()}
+	if code := m.run("scenario", "build", newScenario(tb)); code != exitOK {
+		tb.Fatalf("got exit code %d: %s", code, m.stderr.String())
+	}
+	return strings.TrimSpace(m.stdout.text.String())
 }

@@ -11,11 +11,10 @@ import (
 
 	"firedrill/replay/recording"
 	"firedrill/scenarios"
-	"firedrill/scenarios/first-light/generate"
 )
 
 // defaultScenario is what `firedrill play` plays.
-const defaultScenario = "first-light"
+const defaultScenario = "payment-latency"
 
 // target is what a command plays: a recording, and the scenario around it where there is one.
 type target struct {
@@ -71,25 +70,6 @@ func (a *app) withRecording(ctx context.Context, s *scenarios.Scenario) (target,
 		return target{}, context.Cause(ctx)
 	}
 	return target{s, dir}, err
-}
-
-// generated makes the recording of a scenario that the program generates itself.
-func (a *app) generated(s *scenarios.Scenario) (string, error) {
-	if s.Generate != defaultScenario {
-		return "", fail(exitInput, fmt.Errorf("scenario %s: no recording %q can be generated", s.ID, s.Generate), "")
-	}
-	// The version in the name lets an old one lie when the generator changes.
-	dir := filepath.Join(a.CacheDir(), "recordings", fmt.Sprintf("%s-v%d", s.Generate, generate.Version))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if _, err := generate.Recording(dir); err != nil {
-		// Another process may have been faster.
-		if _, statErr := os.Stat(dir); statErr != nil {
-			return "", err
-		}
-	}
-	return dir, nil
 }
 
 // openRecording opens a recording for reading; what is wrong with it is an input error.
