@@ -81,6 +81,9 @@ func specs(o Options, p allPorts, u URLs) []spec {
 				"JAEGER_OTLP_HTTP="+at(o.Host, p.OTLPHTTP),
 				// Else Jaeger stores traces of its own API calls among those of the replay.
 				"OTEL_TRACES_SAMPLER=always_off",
+				// Bulk loading makes far more garbage than what Badger caches (256 MB at most): without a soft
+				// limit Jaeger grows to 1 GB while an hour of history is loaded and proven.
+				"GOMEMLIMIT=384MiB",
 			),
 			probe: probeJaeger(u),
 		},
