@@ -112,7 +112,9 @@ func TestOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := record()
-			start(t, system(t, "4"), 1, r, model.Fault{Only: &c.only, Set: slower("3")}).Run(60 * des.Second)
+			sys := system(t, "4")
+			sys.Events = append(sys.Events, model.Event{At: model.Dur(time.Hour), Kind: "deploy", Service: "web", Version: "2.0.0"})
+			start(t, sys, 1, r, model.Fault{Only: &c.only, Set: slower("3")}).Run(60 * des.Second)
 			n := 0.0
 			for i := range r.handled["web"] {
 				h := &r.handled["web"][i]

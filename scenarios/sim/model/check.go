@@ -6,68 +6,66 @@ import (
 	"slices"
 )
 
-// check finds what refers to nothing and what cannot be. Errors name the place by names, since what is
-// wrong is a relation between two lines.
-func (s *System) check() error {
-	switch {
-	case s.Version != Version:
-		return fmt.Errorf("version is %d, expected %d", s.Version, Version)
-	case s.Namespace == "":
-		return errors.New("namespace is missing")
-	case s.Cluster == "":
-		return errors.New("cluster is missing")
-	case len(s.Nodes) == 0:
-		return errors.New("nodes is empty")
-	case len(s.Services) == 0:
-		return errors.New("services is empty")
-	case len(s.Clients) == 0:
-		return errors.New("clients is empty: nothing would happen")
-	}
-	if err := unique("node", s.Nodes, func(n Node) string { return n.Name }); err != nil {
-		return err
-	}
-	for _, n := range s.Nodes {
-		if n.Zone == "" || !positive(n.Cores) || n.Memory <= 0 {
-			return fmt.Errorf("node %s: expected zone, cores and memory", n.Name)
+// check notes what refers to nothing and what cannot be: the list and the index of the element, and what is wrong. Errors
+// name the place within the element by names, since what is wrong is a relation between two lines.
+func (s *System) check(note func(list string, i int, err error)) {
+	for _, x := range []struct {
+		key   string
+		wrong bool
+		text  string
+	}{
+		{"version", s.Version != Version, fmt.Sprintf("version is %d, expected %d", s.Version, Version)},
+		{"namespace", s.Namespace == "", "namespace is missing"},
+		{"cluster", s.Cluster == "", "cluster is missing"},
+		{"nodes", len(s.Nodes) == 0, "nodes is empty"},
+		{"services", len(s.Services) == 0, "services is empty"},
+		{"clients", len(s.Clients) == 0, "clients is empty: nothing would happen"},
+	} {
+		if x.wrong {
+			note(x.key, 0, errors.New(x.text))
+			return // the rest means something else, or nothing
 		}
 	}
-	if err := unique("service", s.Services, func(x Service) string { return x.Name }); err != nil {
-		return err
+	for list, err := range map[string]error{
+		"nodes":    unique("node", s.Nodes, func(n Node) string { return n.Name }),
+		"services": unique("service", s.Services, func(x Service) string { return x.Name }),
+		"topics":   unique("topic", s.Topics, func(x Topic) string { return x.Name }),
+		"clients":  unique("client", s.Clients, func(x Client) string { return x.Name }),
+	} {
+		note(list, 0, err)
+	}
+	for i, n := range s.Nodes {
+		if n.Zone == "" || !positive(n.Cores) || n.Memory <= 0 {
+			note("nodes", i, fmt.Errorf("node %s: expected zone, cores and memory", n.Name))
+		}
 	}
 	for i := range s.Services {
-		if err := s.checkService(&s.Services[i]); err != nil {
-			return fmt.Errorf("service %s: %w", s.Services[i].Name, err)
-		}
-	}
-	if err := unique("topic", s.Topics, func(x Topic) string { return x.Name }); err != nil {
-		return err
+		note("services", i, within("service "+s.Services[i].Name, s.checkService(&s.Services[i])))
 	}
 	for i := range s.Topics {
-		if err := s.checkTopic(&s.Topics[i]); err != nil {
-			return fmt.Errorf("topic %s: %w", s.Topics[i].Name, err)
-		}
-	}
-	if err := unique("client", s.Clients, func(x Client) string { return x.Name }); err != nil {
-		return err
+		note("topics", i, within("topic "+s.Topics[i].Name, s.checkTopic(&s.Topics[i])))
 	}
 	for i := range s.Clients {
-		if err := s.checkClient(&s.Clients[i]); err != nil {
-			return fmt.Errorf("client %s: %w", s.Clients[i].Name, err)
-		}
+		note("clients", i, within("client "+s.Clients[i].Name, s.checkClient(&s.Clients[i])))
 	}
 	for i, e := range s.Events {
-		if err := s.checkEvent(e); err != nil {
-			return fmt.Errorf("event %d (%s of %s at %s): %w", i+1, e.Kind, e.Service, e.At, err)
-		}
+		note("events", i, within(fmt.Sprintf("event %d (%s of %s at %s)", i+1, e.Kind, e.Service, e.At), s.checkEvent(e)))
 	}
-	for _, g := range s.Rules {
+	for i, g := range s.Rules {
 		for _, r := range g.Rules {
 			if (r.Record == "") == (r.Alert == "") || r.Expr == "" {
-				return fmt.Errorf("rule group %s: expected record or alert, and expr", g.Name)
+				note("rules", i, fmt.Errorf("rule group %s: expected record or alert, and expr", g.Name))
 			}
 		}
 	}
-	return nil
+}
+
+// within says where an error is; nil stays nil.
+func within(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // Service returns the service of a name, nil when there is none.
@@ -91,16 +89,17 @@ func (s *Service) dependency(name string) bool {
 }
 
 var (
-	kinds      = []Kind{App, Gateway, Database, Cache, Broker, External}
-	runtimes   = []Runtime{Go, JVM, Node20, Python, Native}
-	protocols  = []Protocol{HTTP, GRPC, SQL, Redis, Message}
-	formats    = []string{"json", "pino", "logfmt", "logback", "python", "klog", "nginx", "envoy", "postgres"}
-	histograms = []string{"classic", "native", "both"}
-	balances   = []string{"round_robin", "random", "least"}
-	jitters    = []string{"full", "equal", "none"}
-	reasons    = []string{string(Timeout), string(Unavailable), string(Rejected), string(Internal)}
-	levels     = []string{"", "debug", "info", "warn", "error"}
-	events     = []string{"deploy", "config", "flag", "scale", "restart"}
+	kinds       = []Kind{App, Gateway, Database, Cache, Broker, External}
+	runtimes    = []Runtime{Go, JVM, Node20, Python, Native}
+	protocols   = []Protocol{HTTP, GRPC, SQL, Redis, Message}
+	formats     = []string{"json", "pino", "logfmt", "logback", "python", "klog", "nginx", "envoy", "postgres"}
+	histograms  = []string{"classic", "native", "both"}
+	balances    = []string{"round_robin", "random", "least"}
+	jitters     = []string{"full", "equal", "none"}
+	reasons     = []string{string(Timeout), string(Unavailable), string(Rejected), string(Internal)}
+	failReasons = []Reason{Timeout, Unavailable, Rejected, Internal, Invalid}
+	levels      = []string{"", "debug", "info", "warn", "error"}
+	events      = []string{"deploy", "config", "flag", "scale", "restart"}
 )
 
 func (s *System) checkService(x *Service) error {

@@ -173,6 +173,14 @@ func number(s string) error {
 	return err
 }
 
+// share reads a share of a whole.
+func share(s string) error {
+	if v, err := ParseNumber(s); err != nil || v > 1 {
+		return fmt.Errorf("%q: expected a share from 0 to 1", s)
+	}
+	return nil
+}
+
 // ParseBuckets reads upper bounds in seconds, separated by spaces, in order.
 func ParseBuckets(s string) ([]float64, error) {
 	var all []float64
