@@ -118,6 +118,17 @@ var lives = map[model.Runtime]map[moment][]said{
 	},
 }
 
+// grpcLives are those of a JVM without a web server, by grpc-spring's GrpcServerLifecycle.
+var grpcLives = map[moment][]said{
+	starting: lives[model.JVM][starting],
+	serving: {
+		{"net.devh.boot.grpc.server.serverfactory.GrpcServerLifecycle", "main", "gRPC Server started, listening on address: *, port: {port}", logformat.Info, nil},
+		lives[model.JVM][serving][1],
+	},
+	stopped:   {{"net.devh.boot.grpc.server.serverfactory.GrpcServerLifecycle", "SpringApplicationShutdownHook", "Completed gRPC server shutdown", logformat.Info, nil}},
+	exhausted: lives[model.JVM][exhausted],
+}
+
 // serversLives are those of servers that are not our own code, by the format of their log.
 var serversLives = map[string]map[moment][]said{
 	"nginx": {
@@ -151,6 +162,9 @@ func (p *process) say(m moment) {
 		return
 	}
 	lines := lives[s.Runtime][m]
+	if s.Runtime == model.JVM && p.grpcOnly() {
+		lines = grpcLives[m]
+	}
 	if own, ok := serversLives[s.Logs.Format]; ok {
 		lines = own[m]
 	} else if s.Kind == model.Database || s.Kind == model.Cache || s.Kind == model.Broker {

@@ -104,7 +104,7 @@ func (p *process) request(e *flow.Entry) {
 	grpc := o.Protocol == model.GRPC
 	code := "OK"
 	if grpc && h.Failure != nil {
-		code = grpcCode(h.Failure.Status)
+		code = grpcCode(m.Runtime, h.Failure.Status)
 	}
 	switch m.Logs.Format {
 	case "logback":

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"firedrill/scenarios/sim/flow"
@@ -80,6 +81,9 @@ func (p *process) logger() string {
 func (p *process) requestLogger() string {
 	switch p.unit.service.Model.Logs.Format {
 	case "logback":
+		if p.grpcOnly() {
+			return p.base() + ".grpc.LoggingServerInterceptor"
+		}
 		return p.base() + ".web.RequestLoggingFilter"
 	case "python":
 		return "uvicorn.access"
@@ -155,7 +159,17 @@ func (p *process) thread(t flow.Trace) string {
 	if t.ID != (flow.TraceID{}) {
 		n = int(t.ID[8])<<8 | int(t.ID[9])
 	}
-	return "http-nio-8080-exec-" + itoa(1+n%min(most, 200))
+	pool := "http-nio-" + itoa(port(m, model.HTTP)) + "-exec-"
+	if p.grpcOnly() {
+		pool = "grpc-default-executor-"
+	}
+	return pool + itoa(1+n%min(most, 200))
+}
+
+// grpcOnly tells whether the service is reached by gRPC alone, and so has no web server.
+func (p *process) grpcOnly() bool {
+	ops := p.unit.service.Model.Operations
+	return len(ops) > 0 && !slices.ContainsFunc(ops, func(o model.Operation) bool { return o.Protocol != model.GRPC })
 }
 
 // stack is the trace of an exception as the runtime prints it; Go's errors have none, and neither have answers of others.
@@ -203,13 +217,18 @@ func (p *process) stackTrace(o *flow.Operation, f *flow.Failure, t flow.Trace) s
 	return head + "\n" + stack
 }
 
-// grpcCode is the name of a gRPC code as Go prints it.
-func grpcCode(code int) string {
+// grpcCode is the name of a gRPC code, as Go prints it or as the other libraries do.
+func grpcCode(runtime model.Runtime, code int) string {
 	names := [...]string{"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists",
 		"PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented", "Internal",
 		"Unavailable", "DataLoss", "Unauthenticated"}
+	if runtime != model.Go {
+		names = [...]string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+			"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL",
+			"UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}
+	}
 	if code < 0 || code >= len(names) {
-		return "Unknown"
+		return names[2]
 	}
 	return names[code]
 }

@@ -168,7 +168,7 @@ func (f *Flow) own(op *Operation, what situation) *Failure {
 }
 
 // passOn is what an operation tells its caller when a call of its own has failed: a timeout stays one, what
-// was refused or unavailable is unavailable, the rest internal.
+// was refused or unavailable is unavailable, what was invalid stays so with its status, the rest is internal.
 func (f *Flow) passOn(op *Operation, cause *Failure) *Failure {
 	key := failureKey{passed: true, from: op, cause: cause}
 	if found := f.failures[key]; found != nil {
@@ -176,12 +176,16 @@ func (f *Flow) passOn(op *Operation, cause *Failure) *Failure {
 	}
 	reason := model.Internal
 	switch cause.Reason {
-	case model.Timeout, model.Unavailable:
+	case model.Timeout, model.Unavailable, model.Invalid:
 		reason = cause.Reason
 	case model.Rejected:
 		reason = model.Unavailable
 	}
-	failure := &Failure{Reason: reason, Status: statusOf(op.Model.Protocol, reason), Type: cause.Type, Text: cause.Text}
+	status := statusOf(op.Model.Protocol, reason)
+	if reason == model.Invalid && op.Model.Protocol == model.HTTP && cause.Status >= 400 {
+		status = cause.Status // the call was by HTTP too: gRPC's codes are below
+	}
+	failure := &Failure{Reason: reason, Status: status, Type: cause.Type, Text: cause.Text}
 	f.failures[key] = failure
 	return failure
 }
@@ -193,7 +197,7 @@ func stated(op *Operation, m *model.Fail) *Failure {
 		reason = model.Internal
 	}
 	status := m.Status
-	if status == 0 {
+	if status == 0 || op.Model.Protocol != model.HTTP {
 		status = statusOf(op.Model.Protocol, reason)
 	}
 	class := string(reason)

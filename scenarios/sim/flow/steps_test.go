@@ -80,7 +80,7 @@ func TestReasons(t *testing.T) {
 		reason model.Reason
 	}{
 		model.Timeout: {504, model.Timeout}, model.Unavailable: {503, model.Unavailable}, model.Rejected: {503, model.Unavailable},
-		model.Internal: {500, model.Internal}, model.Invalid: {500, model.Internal},
+		model.Internal: {500, model.Internal}, model.Invalid: {400, model.Invalid},
 	} {
 		r := record()
 		text := strings.Replace(steps("{call: {service: bad, operation: GET /x}}"), "%s", string(reason), 1)
@@ -88,6 +88,26 @@ func TestReasons(t *testing.T) {
 		h := r.handled["web"][0]
 		if h.Failure == nil || h.Failure.Status != want.status || h.Failure.Reason != want.reason {
 			t.Errorf("%s: got %+v, want %+v", reason, h.Failure, want)
+		}
+	}
+}
+
+// TestInvalid: a caller passes the status of its mistake on, as far as its own protocol has it.
+func TestInvalid(t *testing.T) {
+	for name, c := range map[string]struct {
+		words  []string // and what stands for them
+		status int
+	}{
+		"its own status": {[]string{"%s", "invalid, status: 402"}, 402},
+		"by gRPC":        {[]string{"%s", "invalid", "GET /x}", "shop.Bad/X}", "GET /x,", "shop.Bad/X, protocol: grpc,"}, 400},
+		"told by gRPC":   {[]string{"%s", "invalid, status: 402", "name: GET /,", "name: shop.Web/Get, protocol: grpc,", "operation: GET /,", "operation: shop.Web/Get,"}, 3},
+	} {
+		r := record()
+		text := strings.NewReplacer(c.words...).Replace(steps("{call: {service: bad, operation: GET /x}}"))
+		start(t, parse(t, text), 1, r).Run(5 * des.Second)
+		h := r.handled["web"][0]
+		if h.Failure == nil || h.Failure.Status != c.status || h.Failure.Reason != model.Invalid {
+			t.Errorf("%s: got %+v, want invalid with status %d", name, h.Failure, c.status)
 		}
 	}
 }

@@ -99,7 +99,8 @@ type SpanStep struct {
 type Reason string
 
 // The reasons. A caller passes on what it cannot repair: a timeout as 504 or DEADLINE_EXCEEDED, what was
-// refused or unavailable as 503, the rest as 500.
+// refused or unavailable as 503, what was invalid with the status that it got (by gRPC INVALID_ARGUMENT, and 400 for
+// what gRPC or a database found invalid), the rest as 500. A call whose refusal is no refusal of the caller's is optional.
 const (
 	Timeout     Reason = "timeout"     // no answer in time
 	Unavailable Reason = "unavailable" // no ready replica, connection refused or reset, pool exhausted, breaker open
