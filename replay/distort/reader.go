@@ -37,11 +37,7 @@ type reader[T replay.Item] struct {
 func (r *reader[T]) Read(p []T) (n int, err error) {
 	for n < len(p) {
 		if len(r.waiting) > 0 && (r.waiting[0].due <= r.passed || r.err == io.EOF) {
-			it := heap.Pop(&r.waiting).(held[T])
-			if it.due >= r.to {
-				continue
-			}
-			p[n] = it.item
+			p[n] = heap.Pop(&r.waiting).(held[T]).item
 			n++
 			continue
 		}
