@@ -31,9 +31,9 @@ func (i Instance) TargetLabels() labels.Labels {
 	return filled("job", i.Service, "instance", i.Address, "namespace", i.Namespace, "pod", i.Pod, "container", i.container())
 }
 
-// StreamLabels are those of the instance's log.
+// StreamLabels are those of the instance's log. An agent on the node names the node, as Promtail's Helm chart has it.
 func (i Instance) StreamLabels() labels.Labels {
-	return filled("service_name", i.Service, "namespace", i.Namespace, "pod", i.Pod, "container", i.container())
+	return filled("service_name", i.Service, "namespace", i.Namespace, "node_name", i.Node, "pod", i.Pod, "container", i.container())
 }
 
 // Resource is what the instance's spans say of their origin.

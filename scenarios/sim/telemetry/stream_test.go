@@ -43,7 +43,7 @@ func TestStream(t *testing.T) {
 	for _, x := range r.records {
 		got = append(got, line{x.Stream.Labels.String(), string(x.Line), x.Metadata})
 	}
-	const first = `{container="payment", namespace="shop", pod="payment-7d9f-x2k", service_name="payment"}`
+	const first = `{container="payment", namespace="shop", node_name="node-a", pod="payment-7d9f-x2k", service_name="payment"}`
 	second := strings.ReplaceAll(first, "x2k", "q8z")
 	want := []line{
 		{first, `ts=2026-03-01T14:00:01.000000000Z level=info msg=paid trace_id=01000000000000000000000000000001 span_id=0000000000000002`,
