@@ -24,7 +24,7 @@ func standard() []Distortion {
 	return []Distortion{
 		{Kind: TraceSampling, Keep: 0.25},
 		{Kind: LogLoss, Share: 0.05},
-		{Kind: TruncatedLines, MaxBytes: 1024},
+		{Kind: TruncatedLines, MaxBytes: 256},
 		{Kind: MissedScrapes, Share: 0.05},
 		{Kind: IngestionLag, Signal: replay.Logs, Delay: Duration(5 * time.Second), Jitter: Duration(10 * time.Second)},
 		{Kind: IngestionLag, Signal: replay.Traces, Delay: Duration(10 * time.Second), Jitter: Duration(20 * time.Second)},
