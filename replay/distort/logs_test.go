@@ -113,6 +113,52 @@ func TestRemoveIDs(t *testing.T) {
 	}
 }
 
+// A trace that broken propagation renamed is still an id, wherever it stands, and is not cut in two.
+func TestRenamedIDs(t *testing.T) {
+	m := incident(1, time.Minute)
+	var trace pcommon.TraceID
+	for id := range m.traces {
+		trace = id
+	}
+	bare := fmt.Sprintf("[cart,%s,00f067aa0ba902b7] ready", trace)
+	long := strings.Repeat("x", 50) + " " + trace.String() + " ready"
+	at := m.records[0].T
+	m.records = nil
+	for i, line := range []string{bare, long} {
+		stream := &replay.Stream{ID: uint32(i), Labels: labels.FromStrings("service_name", "cart")}
+		m.records = append(m.records, replay.Record{Stream: stream, T: at, Line: []byte(line)})
+	}
+	broken := distort.Distortion{Kind: distort.BrokenPropagation, Service: "cart"}
+	for _, c := range []struct {
+		then  distort.Distortion
+		which int
+		want  string
+	}{
+		{distort.Distortion{Kind: distort.LogsWithoutTraceID}, 0, "[cart,] ready"},
+		{distort.Distortion{Kind: distort.TruncatedLines, MaxBytes: 64}, 1, strings.Repeat("x", 50)},
+	} {
+		got := readAll(t, distorted(t, m, 1, broken, c.then))
+		if line := string(got.records[c.which].Line); line != c.want {
+			t.Errorf("%s: %q, want %q", c.then.Kind, line, c.want)
+		}
+	}
+}
+
+// A stream without a job is of the job that its service is.
+func TestJobOfStreams(t *testing.T) {
+	m := incident(1, time.Minute)
+	got := readAll(t, distorted(t, m, 1, distort.Distortion{Kind: distort.LogLoss, Share: 1, Job: "cart"}))
+	want := 0
+	for _, r := range m.records {
+		if r.Stream.Labels.Get("service_name") != "cart" {
+			want++
+		}
+	}
+	if len(got.records) != want || want == len(m.records) {
+		t.Errorf("%d of %d lines are left, want %d", len(got.records), len(m.records), want)
+	}
+}
+
 // Of lines that become equal one is left, since Loki keeps no more.
 func TestLinesThatBecomeEqual(t *testing.T) {
 	m := incident(1, time.Minute)

@@ -80,7 +80,7 @@ func (c *recordChain) apply(rec *replay.Record) (due int64, ok bool) {
 			removeIDs(rec, c.hasTrace)
 		case TruncatedLines:
 			if len(rec.Line) > r.MaxBytes && (r.Share == 0 || r.draw.hits(r.Share, f.key, uint64(t), line)) {
-				rec.Line = truncate(rec.Line, r.MaxBytes, rec.T, r.text.KnownTrace)
+				rec.Line = truncate(rec.Line, r.MaxBytes, rec.T, func(id [16]byte) bool { return c.hasTrace(id) })
 			}
 		case BrokenPropagation:
 			if !renamed {

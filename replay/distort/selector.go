@@ -27,7 +27,7 @@ var (
 	serviceLabels = []string{"service_name", "service", "app", "app_kubernetes_io_name", "job"}
 	podLabels     = []string{"pod", "pod_name", "k8s_pod_name", "kubernetes_pod_name"}
 	hostLabels    = []string{"node", "node_name", "host", "host_name", "hostname", "nodename", "k8s_node_name", "kubernetes_node"}
-	jobLabels     = []string{"job"}
+	jobLabels     = []string{"job", "service_name"} // streams seldom have a job
 )
 
 // The attributes that name them in resources, by OpenTelemetry's semantic conventions.

@@ -93,7 +93,7 @@ func (s *Source) Records(from, to time.Time) (replay.Reader[replay.Record], erro
 		return s.src.Records(from, to)
 	}
 	r := ranged[replay.Record](s, replay.Logs, from, to)
-	r.chain, r.time = newRecordChain(rules, s.hasTrace), recordTime
+	r.chain, r.time = newRecordChain(rules, s.HasTrace), recordTime
 	return open(r, s.src.Records)
 }
 
