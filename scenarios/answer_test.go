@@ -165,6 +165,9 @@ func TestScenarioErrors(t *testing.T) {
 		"suspect of nothing":   {"components: [web, db]", "components: [web, x]", `scenario.yaml:29: service "x" is not in the catalogue`},
 		"cause twice":          {"id: slow-disk", "id: bad-deploy", `scenario.yaml:32: cause "bad-deploy" is there twice`},
 		"distortion":           {"share: 0.5", "share: 2", "scenario.yaml:34: log-loss: "},
+		"distorts nothing":     {"0.5, service: web", "0.5, service: wbe", `scenario.yaml:34: service "wbe" is not in the catalogue`},
+		"follows nothing":      {"log-loss, share: 0.5, service: web", "broken-propagation, service: web, downstream: [bd]", `scenario.yaml:34: service "bd" is not in the catalogue`},
+		"distorts too late":    {"share: 0.5", "share: 0.5, from: 20m", "scenario.yaml:34: from lies after the end of the recording, 20m"},
 		"bad distortion":       {"share: 0.5", "from: soon", `scenario.yaml:34: "soon": expected a duration`},
 		"cause in words":       {"id: slow-disk", "id: Slow disk", `scenario.yaml:32: id is "Slow disk", expected lower-case words`},
 	} {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -44,9 +45,28 @@ func (s *Scenario) check(doc *document, folder string) {
 	s.checkDiagram(doc)
 	s.checkChanges(doc)
 	s.checkSuspects(doc)
+	s.checkDistortions(doc)
+}
+
+// checkDistortions checks each of them alone; [CheckDistortions] checks them together. The names of a simulation are
+// known: one that is misspelt would distort nothing.
+func (s *Scenario) checkDistortions(doc *document) {
 	for i := range s.Distortions {
-		if err := s.Distortions[i].Validate(); err != nil {
+		d := &s.Distortions[i]
+		if err := d.Validate(); err != nil {
 			doc.fail(at("distortions", i), "%v", err)
+		}
+		if s.System == "" {
+			continue
+		}
+		if d.Service != "" {
+			s.knownService(doc, at("distortions", i, "service"), d.Service)
+		}
+		for j, name := range d.Downstream {
+			s.knownService(doc, at("distortions", i, "downstream", strconv.Itoa(j)), name)
+		}
+		if time.Duration(d.From) >= time.Duration(s.Length) && s.Length > 0 {
+			doc.fail(at("distortions", i, "from"), "from lies after the end of the recording, %s", s.Length)
 		}
 	}
 }
@@ -148,7 +168,7 @@ func (s *Scenario) checkChanges(doc *document) {
 			continue
 		}
 		if t := c.At.In(s.Start.Time); i > 0 && t.Before(last) {
-			doc.fail(path("at"), "the change is earlier than the one before it")
+			doc.fail(path("at"), "the change is earlier than the one before it: list changes in order of time")
 		} else {
 			last = t
 		}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"firedrill/replay/distort"
+	"firedrill/replay/recording"
 )
 
 // leastChoice is how many components and causes players choose from at least: of fewer, guessing finds the answer.
@@ -38,6 +41,21 @@ func CheckComplete(s *Scenario, a *Answer) error {
 		missing(AnswerFile, "evidence is missing")
 	}
 	return errors.Join(errs...)
+}
+
+// CheckDistortions tells whether the distortions of a scenario can be applied together to its recording: as they are
+// declared, and as the difficulty hard makes them worse.
+func CheckDistortions(s *Scenario, rec *recording.Recording) error {
+	for _, preset := range []string{distort.Normal, distort.Hard} {
+		spec, err := distort.Preset(preset, s.Distortions)
+		if err == nil {
+			_, err = distort.New(rec, spec, s.Seed, rec.HasTrace)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: distortions with --difficulty %s: %w", s.Path(File), preset, err)
+		}
+	}
+	return nil
 }
 
 // CheckTimes holds the times of a scenario and its answer against a recording, which lasts from start to end.

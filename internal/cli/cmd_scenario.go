@@ -213,5 +213,9 @@ func (a *app) findScenario(name string) (*scenarios.Scenario, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = scenarios.Load(name)
 	}
-	return s, fail(exitInput, err, "firedrill scenario list names the scenarios")
+	hint := ""
+	if errors.Is(err, fs.ErrNotExist) {
+		hint = "firedrill scenario list names the scenarios; --scenarios adds those of a folder"
+	}
+	return s, fail(exitInput, err, hint)
 }

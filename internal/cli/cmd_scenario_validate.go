@@ -169,6 +169,9 @@ func (a *app) validateRecording(v *validation, s *scenarios.Scenario, answer *sc
 	if err := scenarios.CheckTimes(s, answer, m.Start, m.End); err != nil {
 		v.fault(err)
 	}
+	if err := scenarios.CheckDistortions(s, rec); err != nil {
+		v.fault(err)
+	}
 	rates, err := scenarios.Rates(rec)
 	if err != nil {
 		return fail(exitInput, err, "")
@@ -210,6 +213,9 @@ func (l *laboratory) validate(ctx context.Context, v *validation, s *scenarios.S
 		if l.stack, l.stop, err = l.app.runStack(ctx, l.in, stack.Options{AutoPorts: true}); err != nil {
 			return err
 		}
+	}
+	if !l.app.config.json() {
+		fmt.Fprintf(l.app.Stderr, "loading %s into Prometheus, Loki and Jaeger\n", s.ID)
 	}
 	at := l.stack.URLs()
 	session, proof, err := evidence.Load(ctx, rec, evidence.Options{

@@ -104,7 +104,11 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	answer := strings.NewReplacer("max: 1}", "max: 0.5}", "query: load,", "query: load > 99,").Replace(labAnswer)
-	scenario := strings.Replace(labScenario, "timebox: 4m", "timebox: 6m", 1)
+	scenario := strings.Replace(labScenario, "timebox: 4m", "timebox: 6m", 1) + `distortions:
+  - {kind: ingestion-lag, signal: logs, delay: 10m}
+  - {kind: ingestion-lag, signal: logs, delay: 10m, service: web}
+  - {kind: clock-skew, skew: 10m}
+`
 	code := m.run("scenario", "validate", lab(t, scenario, answer, "a worn platter", 61), "--stack-bin", bin, "-o", "json")
 	if code != exitFailed || m.stderr.String() != "firedrill: error: not valid: lab\n" {
 		t.Errorf("got exit code %d, %s", code, m.stderr.String())
@@ -122,7 +126,7 @@ func TestValidate(t *testing.T) {
 		t.Fatalf("got %+v", all)
 	}
 	want := []string{
-		"lab/scenario.yaml:6: the page comes 5m0", "logs: 6", "the recording's log lines has phrases[0] of answer.yaml",
+		"lab/scenario.yaml:6: the page comes 5m0", "lab/scenario.yaml: distortions with --difficulty normal: the lag and the clock skew of logs add up to", "logs: 6", "the recording's log lines has phrases[0] of answer.yaml",
 		`evidence "quiet before" does not hold`, "golden_path[0]: the query finds nothing",
 	}
 	if len(all[0].Problems) != len(want) {
