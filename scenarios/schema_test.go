@@ -45,6 +45,7 @@ var choices = map[reflect.Type][]any{
 	reflect.TypeFor[replay.Signal]():        {replay.Metrics, replay.Logs, replay.Traces},
 	reflect.TypeFor[model.Kind]():           {model.App, model.Gateway, model.Database, model.Cache, model.Broker, model.External},
 	reflect.TypeFor[model.Runtime]():        {model.Go, model.JVM, model.Node20, model.Python, model.Native},
+	reflect.TypeFor[model.Reason]():         {model.Timeout, model.Unavailable, model.Rejected, model.Internal, model.Invalid},
 	reflect.TypeFor[model.Protocol]():       {model.HTTP, model.GRPC, model.SQL, model.Redis, model.Message},
 }
 

@@ -2,7 +2,7 @@ package model
 
 // Fault changes parameters of the running system from one moment on.
 type Fault struct {
-	At    Dur `yaml:"at"`
+	At    Dur `yaml:"at"`              // from the recording's start
 	Until Dur `yaml:"until,omitempty"` // 0: to the end; then everything is as before
 	// Ramp is how long numbers take from their old value to the new one, in a straight line.
 	Ramp Dur `yaml:"ramp,omitempty"`
@@ -10,37 +10,37 @@ type Fault struct {
 	Flap *Flap `yaml:"flap,omitempty"`
 	// Only narrows it to a part of the service.
 	Only *Only     `yaml:"only,omitempty"`
-	Set  []Setting `yaml:"set"`
+	Set  []Setting `yaml:"set"` // parameters and their new values
 }
 
 // Flap is a square wave.
 type Flap struct {
-	Period Dur     `yaml:"period"`
-	Duty   float64 `yaml:"duty"`
+	Period Dur     `yaml:"period"` // one turn, which begins with the fault on
+	Duty   float64 `yaml:"duty"`   // share of the turn that it is on, above 0 and below 1
 }
 
 // Only selects a part: what matches all fields that are set.
 type Only struct {
-	Replicas   int      `yaml:"replicas,omitempty"` // the first n in order of their names
-	Zone       string   `yaml:"zone,omitempty"`
-	Node       string   `yaml:"node,omitempty"`
-	Version    string   `yaml:"version,omitempty"`
-	Operations []string `yaml:"operations,omitempty"` // of the service
-	Callers    []string `yaml:"callers,omitempty"`    // services or clients
+	Replicas   int      `yaml:"replicas,omitempty"`   // the first n in order of their names
+	Zone       string   `yaml:"zone,omitempty"`       // pods on nodes of the zone
+	Node       string   `yaml:"node,omitempty"`       // pods on the node
+	Version    string   `yaml:"version,omitempty"`    // pods of the version
+	Operations []string `yaml:"operations,omitempty"` // of the service; for work.*, error and leak
+	Callers    []string `yaml:"callers,omitempty"`    // services or clients; for work.*, error and leak
 }
 
 // Setting gives a parameter of a service, a node or a client a new value: To in the parameter's own
 // notation, or Times as a multiple of the old value.
 type Setting struct {
-	Service   string    `yaml:"service,omitempty"`
+	Service   string    `yaml:"service,omitempty"` // whose parameter it is; or node, client or topic
 	Node      string    `yaml:"node,omitempty"`
 	Client    string    `yaml:"client,omitempty"`
 	Topic     string    `yaml:"topic,omitempty"`
-	Parameter Parameter `yaml:"parameter"`
+	Parameter Parameter `yaml:"parameter"` // docs/scenario-authoring.md lists them
 	// Name is which dependency (by service), cache or lock the parameter is of.
 	Name  string  `yaml:"name,omitempty"`
-	To    string  `yaml:"to,omitempty"`
-	Times float64 `yaml:"times,omitempty"`
+	To    string  `yaml:"to,omitempty" jsonschema:"oneof_type=string;number"` // the new value, in the parameter's notation
+	Times float64 `yaml:"times,omitempty"`                                    // or so many times the old one; not of what is 0 without it
 }
 
 // Parameter names something that can change while the system runs.

@@ -15,25 +15,25 @@ const (
 // Operation is one thing that a service can be asked to do. Its steps run one after the other on one
 // worker of the replica that was chosen.
 type Operation struct {
-	Name     string   `yaml:"name"`
+	Name     string   `yaml:"name"`               // http: "METHOD /route/{id}", grpc: package.Service/Method, sql: "VERB table", redis: VERB, message: "process topic"
 	Protocol Protocol `yaml:"protocol,omitempty"` // default by the service's kind: http, sql, redis
 	Query    string   `yaml:"query,omitempty"`    // SQL: the statement's text with placeholders
 	Path     string   `yaml:"path,omitempty"`     // HTTP: an example of url.path, {id} as in Line; default the route
 	Unlogged bool     `yaml:"unlogged,omitempty"` // no request log lines (health checks)
-	Steps    []Step   `yaml:"steps,omitempty"`
+	Steps    []Step   `yaml:"steps,omitempty"`    // one after the other
 }
 
 // Step is one step of an operation; exactly one of its first fields is set.
 type Step struct {
-	Work     *Work     `yaml:"work,omitempty"`
-	Call     *Call     `yaml:"call,omitempty"`
+	Work     *Work     `yaml:"work,omitempty"`     // keeps the replica busy
+	Call     *Call     `yaml:"call,omitempty"`     // asks a dependency
 	Parallel []Step    `yaml:"parallel,omitempty"` // all at once; the step ends with the last
-	Cached   *Cached   `yaml:"cached,omitempty"`
-	Locked   *Locked   `yaml:"locked,omitempty"`
-	Publish  *Publish  `yaml:"publish,omitempty"`
-	Log      *Line     `yaml:"log,omitempty"`
-	Fail     *Fail     `yaml:"fail,omitempty"`
-	Span     *SpanStep `yaml:"span,omitempty"`
+	Cached   *Cached   `yaml:"cached,omitempty"`   // looks into a cache of the service
+	Locked   *Locked   `yaml:"locked,omitempty"`   // holds a lock of the service
+	Publish  *Publish  `yaml:"publish,omitempty"`  // puts a message on a topic
+	Log      *Line     `yaml:"log,omitempty"`      // writes a line
+	Fail     *Fail     `yaml:"fail,omitempty"`     // ends the operation with an error
+	Span     *SpanStep `yaml:"span,omitempty"`     // an internal span around steps
 
 	// Share is the probability that the step is run at all, default 1.
 	Share float64 `yaml:"share,omitempty"`
@@ -43,7 +43,7 @@ type Step struct {
 
 // Work keeps the replica busy, or waiting for a disk or another device.
 type Work struct {
-	Time Dist `yaml:"time"`
+	Time Dist `yaml:"time"` // how long: 5ms, exp(mean), lognormal(median, 99th percentile), uniform(least, most) or erlang(k, mean)
 	// CPU is the share of Time that needs a core, default 1; the rest passes without one.
 	CPU   *float64 `yaml:"cpu,omitempty"`
 	Alloc Bytes    `yaml:"alloc,omitempty"` // garbage beyond Memory.Alloc
@@ -51,8 +51,8 @@ type Work struct {
 
 // Call asks another service and waits for its answer.
 type Call struct {
-	Service   string `yaml:"service"` // a dependency of this service
-	Operation string `yaml:"operation"`
+	Service   string `yaml:"service"`            // a dependency of this service
+	Operation string `yaml:"operation"`          // of that service
 	Times     int    `yaml:"times,omitempty"`    // one after the other, default 1
 	Optional  bool   `yaml:"optional,omitempty"` // goes on without it when it fails
 	// Fallback runs when an optional call failed.
@@ -64,16 +64,16 @@ type Call struct {
 // Cached runs Miss when the entry is not there, and fills it when that succeeds. Get, if any, is the call
 // that looks it up on a cache service; Set the one that fills it.
 type Cached struct {
-	Cache string `yaml:"cache"`
+	Cache string `yaml:"cache"` // a cache of this service
 	Get   *Call  `yaml:"get,omitempty"`
 	Set   *Call  `yaml:"set,omitempty"`
-	Miss  []Step `yaml:"miss"`
+	Miss  []Step `yaml:"miss"` // gets what is not there
 }
 
 // Locked runs steps while holding one of a service's locks, first come first served.
 type Locked struct {
-	Lock  string `yaml:"lock"`
-	Steps []Step `yaml:"steps"`
+	Lock  string `yaml:"lock"`  // a lock of this service
+	Steps []Step `yaml:"steps"` // run while it is held
 }
 
 // Publish puts a message on a topic, on a random partition.
@@ -84,8 +84,8 @@ type Publish struct {
 // Fail ends the operation with an error.
 type Fail struct {
 	Share  float64 `yaml:"share"`            // of requests that reach the step
-	Reason Reason  `yaml:"reason,omitempty"` // default internal
-	Status int     `yaml:"status,omitempty"` // HTTP status, default by Reason
+	Reason Reason  `yaml:"reason,omitempty"` // timeout, unavailable, rejected, internal (default) or invalid: the caller's mistake
+	Status int     `yaml:"status,omitempty"` // HTTP status, default by Reason: 504, 503, 503, 500 or 400
 	Error  string  `yaml:"error"`            // text of the error
 }
 

@@ -16,14 +16,14 @@ type System struct {
 	Cluster   string `yaml:"cluster"`           // name of the cluster, a label of every series
 	Scrape    Dur    `yaml:"scrape,omitempty"`  // scrape interval, default 15s
 	Tracing   Traces `yaml:"tracing,omitempty"` // which traces are kept
-	Network   Net    `yaml:"network,omitempty"`
+	Network   Net    `yaml:"network,omitempty"` // between pods
 
-	Nodes    []Node      `yaml:"nodes"`
-	Services []Service   `yaml:"services"`
-	Topics   []Topic     `yaml:"topics,omitempty"`
-	Clients  []Client    `yaml:"clients"`
-	Events   []Event     `yaml:"events,omitempty"`
-	Rules    []RuleGroup `yaml:"rules,omitempty"`
+	Nodes    []Node      `yaml:"nodes"`            // machines; a service's pods are spread over those that it may use
+	Services []Service   `yaml:"services"`         // all of them in the catalogue of scenario.yaml
+	Topics   []Topic     `yaml:"topics,omitempty"` // of services of kind broker
+	Clients  []Client    `yaml:"clients"`          // where the requests come from
+	Events   []Event     `yaml:"events,omitempty"` // innocent ones: what is broken is in answer.yaml
+	Rules    []RuleGroup `yaml:"rules,omitempty"`  // recording and alerting rules that Prometheus evaluates
 }
 
 // Traces says which traces are kept. Head sampling decides when a trace begins; tail sampling, if any of
@@ -44,7 +44,7 @@ type Net struct {
 // Node is one machine of the cluster.
 type Node struct {
 	Name   string  `yaml:"name"`
-	Zone   string  `yaml:"zone"`
+	Zone   string  `yaml:"zone"` // availability zone; Net says what calls between two cost
 	Cores  float64 `yaml:"cores"`
 	Memory Bytes   `yaml:"memory"`
 	// Neighbour is what pods outside the namespace use, in cores; the node's own metrics show it.
@@ -79,19 +79,19 @@ const (
 
 // Service is one workload: replicas of the same container.
 type Service struct {
-	Name     string   `yaml:"name"`
+	Name     string   `yaml:"name"`              // in the catalogue, in the labels job and service_name, and in traces
 	Kind     Kind     `yaml:"kind,omitempty"`    // default app
 	Runtime  Runtime  `yaml:"runtime,omitempty"` // default go for app, native otherwise
 	Version  string   `yaml:"version"`
-	Replicas int      `yaml:"replicas"`
+	Replicas int      `yaml:"replicas"`        // pods
 	Nodes    []string `yaml:"nodes,omitempty"` // where its pods may run, default all
 	// Behind names the service whose callers reach these pods too, as those of a canary do that stands behind the
 	// same Kubernetes Service. Both have the same operations, and flags are of both. The telemetry is under that
 	// service's name; pods, deployment, version and parameters are its own.
-	Behind string `yaml:"behind,omitempty"`
-	CPU      CPU      `yaml:"cpu"`
-	Memory   Memory   `yaml:"memory"`
-	Startup  Dur      `yaml:"startup,omitempty"` // from container start to ready, default 8s
+	Behind  string `yaml:"behind,omitempty"`
+	CPU     CPU    `yaml:"cpu"`
+	Memory  Memory `yaml:"memory"`
+	Startup Dur    `yaml:"startup,omitempty"` // from container start to ready, default 8s
 
 	// Workers is how many requests a replica serves at once, Queue how many more may wait; beyond them a
 	// request is refused at once. 0 is unlimited.
@@ -128,14 +128,14 @@ func (s *Service) Front() string {
 
 // CPU is in cores, as Kubernetes writes them (500m, 2).
 type CPU struct {
-	Request Cores `yaml:"request"`
+	Request Cores `yaml:"request"`         // its share when the node is busy
 	Limit   Cores `yaml:"limit,omitempty"` // 0: none
 	Idle    Cores `yaml:"idle,omitempty"`  // used without any request: runtimes, agents, default 5m
 }
 
 // Memory of one replica.
 type Memory struct {
-	Request    Bytes `yaml:"request"`
+	Request    Bytes `yaml:"request"`               // what the node sets aside for it
 	Limit      Bytes `yaml:"limit,omitempty"`       // 0: none; reached, the container is killed
 	Base       Bytes `yaml:"base"`                  // outside the heap: code, buffers
 	Live       Bytes `yaml:"live,omitempty"`        // heap that is always in use
@@ -146,15 +146,15 @@ type Memory struct {
 
 // Autoscale is a HorizontalPodAutoscaler on CPU.
 type Autoscale struct {
-	Min    int     `yaml:"min"`
-	Max    int     `yaml:"max"`
+	Min    int     `yaml:"min"`    // replicas
+	Max    int     `yaml:"max"`    // replicas
 	Target float64 `yaml:"target"` // share of the CPU request, such as 0.7
 }
 
 // Logs says what a service writes.
 type Logs struct {
 	Format string `yaml:"format,omitempty"` // json, pino, logfmt, logback, python, klog, nginx, envoy or postgres; default json
-	// Requests is the share of successful requests that are logged; failed ones always are.
+	// Requests is the share of successful requests that are logged, default 0; failed ones always are.
 	Requests float64 `yaml:"requests,omitempty"`
 	// NoTraceIDs leaves trace ids out of lines and metadata.
 	NoTraceIDs bool `yaml:"no_trace_ids,omitempty"`
@@ -175,67 +175,67 @@ type IdleLine struct {
 // Line is what a log line says. "{n}" in Message and values stands for a random number, "{ms}" for a
 // random duration in milliseconds, "{id}" for a random id; the same placeholder has the same value within a line.
 type Line struct {
-	Level   string            `yaml:"level,omitempty"` // debug, info (default), warn or error
-	Logger  string            `yaml:"logger,omitempty"`
-	Message string            `yaml:"message"`
-	Fields  map[string]string `yaml:"fields,omitempty"`
+	Level   string            `yaml:"level,omitempty"`  // debug, info (default), warn or error
+	Logger  string            `yaml:"logger,omitempty"` // where formats have one, default the service's own
+	Message string            `yaml:"message"`          // "{n}" is a random number, "{ms}" random milliseconds, "{id}" a random id
+	Fields  map[string]string `yaml:"fields,omitempty"` // keys and values, with the same placeholders
 }
 
 // LocalCache is a cache whose entries a step reads; where they live (in a process or on a cache service)
 // is for the steps to say.
 type LocalCache struct {
-	Name   string  `yaml:"name"`
+	Name   string  `yaml:"name"`             // by which cached steps and faults know it
 	Shared bool    `yaml:"shared,omitempty"` // one for all replicas, else each has its own
 	Keys   int     `yaml:"keys"`             // how many there are
 	Skew   float64 `yaml:"skew,omitempty"`   // exponent of the Zipf law by which keys are asked for, 0: all alike
-	TTL    Dur     `yaml:"ttl"`
+	TTL    Dur     `yaml:"ttl"`              // how long an entry is good
 	Jitter float64 `yaml:"jitter,omitempty"` // share of the TTL by which an entry may expire earlier, at random
 	// SingleFlight lets one request per replica fill a missing entry while others wait for it.
 	SingleFlight bool `yaml:"single_flight,omitempty"`
-	// Warm fills it before the recording starts, with ages spread evenly; default true.
+	// Cold begins with an empty cache, five minutes before the recording; else it is full then, with ages spread evenly.
 	Cold bool `yaml:"cold,omitempty"`
 }
 
 // Lock is a set of exclusive locks of a database, such as rows.
 type Lock struct {
-	Name string `yaml:"name"`
+	Name string `yaml:"name"` // by which locked steps know it
 	Keys int    `yaml:"keys"` // how many different ones are asked for
 }
 
 // Dependency is how a service calls another: a client with its own settings.
 type Dependency struct {
-	Service string `yaml:"service"`
+	Service string `yaml:"service"`           // the one that is called
 	Timeout Dur    `yaml:"timeout,omitempty"` // of one attempt, 0: none
 	// Deadline bounds all attempts together, 0: none. What is left of a caller's own deadline bounds both,
 	// unless NoPropagation is set.
 	Deadline      Dur      `yaml:"deadline,omitempty"`
-	NoPropagation bool     `yaml:"no_propagation,omitempty"`
-	Retry         *Retry   `yaml:"retry,omitempty"`
-	Hedge         *Hedge   `yaml:"hedge,omitempty"`
-	Breaker       *Breaker `yaml:"breaker,omitempty"`
-	Pool          *Pool    `yaml:"pool,omitempty"`
-	Balance       string   `yaml:"balance,omitempty"` // round_robin (default), random or least (of requests in flight)
+	NoPropagation bool     `yaml:"no_propagation,omitempty"` // a caller's deadline does not bound these calls
+	Retry         *Retry   `yaml:"retry,omitempty"`          // default: one attempt
+	Hedge         *Hedge   `yaml:"hedge,omitempty"`          // default: none
+	Breaker       *Breaker `yaml:"breaker,omitempty"`        // default: none
+	Pool          *Pool    `yaml:"pool,omitempty"`           // default: connections without a bound
+	Balance       string   `yaml:"balance,omitempty"`        // round_robin (default), random or least (of requests in flight)
 }
 
 // Retry repeats attempts that failed for a reason in On.
 type Retry struct {
-	Attempts   int      `yaml:"attempts"` // in all, the first included
-	Backoff    Dur      `yaml:"backoff"`  // before the second; doubles
-	MaxBackoff Dur      `yaml:"max_backoff,omitempty"`
-	Jitter     string   `yaml:"jitter,omitempty"` // full (default), equal or none
-	On         []string `yaml:"on,omitempty"`     // timeout, unavailable, rejected, internal; default the first three
+	Attempts   int      `yaml:"attempts"`              // in all, the first included
+	Backoff    Dur      `yaml:"backoff"`               // before the second; doubles
+	MaxBackoff Dur      `yaml:"max_backoff,omitempty"` // the longest, 0: it doubles on
+	Jitter     string   `yaml:"jitter,omitempty"`      // full (default), equal or none
+	On         []string `yaml:"on,omitempty"`          // timeout, unavailable, rejected, internal; default the first three
 	// Budget bounds retries to this share of requests (a token bucket as gRPC's and Finagle's), 0: none.
 	Budget float64 `yaml:"budget,omitempty"`
 }
 
 // Hedge sends a second attempt when the first has not answered; the faster answer counts.
 type Hedge struct {
-	After Dur `yaml:"after"`
+	After Dur `yaml:"after"` // from when the first attempt was sent
 }
 
-// Breaker stops calling for a while when too many calls fail.
+// Breaker stops calling for a while when too many calls fail. Every replica of the caller has its own.
 type Breaker struct {
-	Window   Dur     `yaml:"window"`
+	Window   Dur     `yaml:"window"`   // in which calls are counted
 	Requests int     `yaml:"requests"` // fewest in the window
 	Ratio    float64 `yaml:"ratio"`    // of failures that opens it
 	Open     Dur     `yaml:"open"`     // then one request may try
@@ -243,23 +243,23 @@ type Breaker struct {
 
 // Pool is a connection pool, per replica.
 type Pool struct {
-	Size int `yaml:"size"`
+	Size int `yaml:"size"`           // connections
 	Wait Dur `yaml:"wait,omitempty"` // how long a request waits for a connection, before Timeout begins; 0: within Timeout
 }
 
 // Topic is a partitioned log of messages on a broker.
 type Topic struct {
 	Name       string     `yaml:"name"`
-	Broker     string     `yaml:"broker"`
-	Partitions int        `yaml:"partitions"`
-	Consumers  []Consumer `yaml:"consumers"`
+	Broker     string     `yaml:"broker"`     // a service of kind broker
+	Partitions int        `yaml:"partitions"` // each in order, for one replica of a group
+	Consumers  []Consumer `yaml:"consumers"`  // groups; each gets all messages
 }
 
 // Consumer is a group: the replicas of a service share the partitions and work on each in order.
 type Consumer struct {
 	Group     string `yaml:"group"`
-	Service   string `yaml:"service"`
-	Operation string `yaml:"operation"`
+	Service   string `yaml:"service"`   // that works on the messages
+	Operation string `yaml:"operation"` // of it, of protocol message
 	// Attempts is how often a message is tried before it is given up, 0: for ever.
 	Attempts   int    `yaml:"attempts,omitempty"`
 	Backoff    Dur    `yaml:"backoff,omitempty"`     // between tries, default 1s, doubles to 30s
@@ -270,12 +270,12 @@ type Consumer struct {
 // sends more.
 type Client struct {
 	Name    string  `yaml:"name"`
-	Service string  `yaml:"service"`         // the one that it calls
-	Rate    float64 `yaml:"rate"`            // mean requests per second, those at 12:00 UTC if there is a daily rhythm
-	Daily   float64 `yaml:"daily,omitempty"` // amplitude of the daily rhythm as a share of the rate, highest at 14:00 UTC
-	Noise   float64 `yaml:"noise,omitempty"` // slow random swing as a share of the rate, default 0.05, or none if Periodic
-	Bursts  []Burst `yaml:"bursts,omitempty"`
-	Mix     []Route `yaml:"mix"`
+	Service string  `yaml:"service"`           // the one that it calls
+	Rate    float64 `yaml:"rate"`              // mean requests per second, those at 12:00 UTC if there is a daily rhythm
+	Daily   float64 `yaml:"daily,omitempty"`   // amplitude of the daily rhythm as a share of the rate, highest at 14:00 UTC
+	Noise   float64 `yaml:"noise,omitempty"`   // slow random swing as a share of the rate, default 0.05, or none if Periodic
+	Bursts  []Burst `yaml:"bursts,omitempty"`  // times of more, or of less
+	Mix     []Route `yaml:"mix"`               // operations by weight
 	Timeout Dur     `yaml:"timeout,omitempty"` // default 30s
 	Retry   *Retry  `yaml:"retry,omitempty"`
 	// Periodic sends at even distances instead of at random ones, as a job or a probe does.
@@ -286,26 +286,26 @@ type Client struct {
 
 // Burst multiplies a client's rate for a while.
 type Burst struct {
-	At     Dur     `yaml:"at"`
-	For    Dur     `yaml:"for"`
-	Factor float64 `yaml:"factor"`
+	At     Dur     `yaml:"at"`     // from the recording's start
+	For    Dur     `yaml:"for"`    // how long
+	Factor float64 `yaml:"factor"` // of the rate
 }
 
 // Route is one operation's share of a client's requests.
 type Route struct {
-	Operation string  `yaml:"operation"`
-	Weight    float64 `yaml:"weight"`
+	Operation string  `yaml:"operation"` // of the client's service
+	Weight    float64 `yaml:"weight"`    // against the sum of all weights
 }
 
 // Event is something that people or timers do to the system. All of it is known to the change log, and
 // most of it is harmless.
 type Event struct {
-	At      Dur    `yaml:"at"`
-	Kind    string `yaml:"kind"` // deploy, config, flag, scale or restart
-	Service string `yaml:"service"`
-	Version string `yaml:"version,omitempty"` // deploy: the new version, rolled out pod by pod
-	Replica int    `yaml:"replicas,omitempty"`
-	Flag    string `yaml:"flag,omitempty"` // flag: its name; from then on it is on, or off if Off is set
+	At      Dur    `yaml:"at"`                 // from the recording's start
+	Kind    string `yaml:"kind"`               // deploy, config, flag, scale or restart
+	Service string `yaml:"service"`            // whose it is
+	Version string `yaml:"version,omitempty"`  // deploy: the new version, rolled out pod by pod
+	Replica int    `yaml:"replicas,omitempty"` // scale: how many from then on
+	Flag    string `yaml:"flag,omitempty"`     // flag: its name; from then on it is on, or off if Off is set
 	Off     bool   `yaml:"off,omitempty"`
 	// Set changes parameters for good, in the words of Fault.Set.
 	Set []Setting `yaml:"set,omitempty"`
