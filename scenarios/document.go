@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"firedrill/internal/yamlerr"
 )
 
 // document is a YAML file that was decoded strictly, with the lines of its keys and the faults found
@@ -108,40 +110,24 @@ type lineError struct {
 
 func (e lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
 
-var (
-	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-	unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
-	wrongType    = regexp.MustCompile("^cannot unmarshal \\S+(?: `(.*)`)? into (\\S+)$")
-	quoted       = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|'[^']*'")
-)
+// quoted is a value that an error repeats.
+var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|'[^']*'")
 
 // located turns what the YAML decoder says into errors with file and line.
 func (d *document) located(err error) error {
-	texts := []string{err.Error()}
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) && len(typed.Errors) > 0 {
-		texts = typed.Errors
-	}
-	errs := make([]error, len(texts))
-	for i, text := range texts {
-		place := d.name
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			place, text = place+":"+m[1], m[2]
-		} else if line := valueLine(&d.root, text); line > 0 {
+	var errs []error
+	for _, p := range yamlerr.Problems(err) {
+		place, line := d.name, p.Line
+		if line == 0 {
+			line = valueLine(&d.root, p.Text)
+		}
+		if line > 0 {
 			place = fmt.Sprintf("%s:%d", place, line)
 		}
-		if m := unknownField.FindStringSubmatch(text); m != nil {
-			text = fmt.Sprintf("unknown key %q", m[1])
-		} else if m := wrongType.FindStringSubmatch(text); m != nil {
-			text = "expected " + expectation(m[2])
-			if m[1] != "" {
-				text = fmt.Sprintf("%q: %s", m[1], text)
-			}
-		}
 		if d.secret {
-			text = strings.TrimPrefix(strings.TrimSpace(quoted.ReplaceAllString(text, "")), ": ")
+			p.Text = strings.TrimPrefix(strings.TrimSpace(quoted.ReplaceAllString(p.Text, "")), ": ")
 		}
-		errs[i] = fmt.Errorf("%s: %s", place, text)
+		errs = append(errs, fmt.Errorf("%s: %s", place, p.Text))
 	}
 	return errors.Join(errs...)
 }
@@ -169,23 +155,4 @@ func valueLine(n *yaml.Node, text string) int {
 		return 0
 	}
 	return find(n)
-}
-
-// expectation says for an author what a Go type takes.
-func expectation(goType string) string {
-	switch {
-	case strings.HasPrefix(goType, "[]"):
-		return "a list"
-	case strings.HasPrefix(goType, "int"):
-		return "a whole number"
-	case strings.HasPrefix(goType, "uint"):
-		return "a whole number that is not negative"
-	case strings.HasPrefix(goType, "float"):
-		return "a number"
-	case goType == "bool":
-		return "true or false"
-	case goType == "string":
-		return "text"
-	}
-	return "keys and values"
 }

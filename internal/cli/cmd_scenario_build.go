@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,7 @@ func buildError(s *scenarios.Scenario, err error) error {
 	case err == nil || errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &faults):
-		return fail(exitInput, err, fmt.Sprintf("firedrill scenario validate %s tells its author why", s.ID))
+		return fail(exitInput, err, fmt.Sprintf("firedrill scenario validate %s tells its author why", cmp.Or(s.Dir(), s.ID)))
 	}
 	return fail(exitInput, err, "")
 }

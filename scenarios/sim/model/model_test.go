@@ -60,6 +60,7 @@ func TestRead(t *testing.T) {
 func TestReadErrors(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown key":       {"replicas: 2", "replica: 2", `system.yaml:9: unknown key "replica"`},
+		"bad number":        {"cores: 4", "cores: many", `system.yaml:5: "many": expected a number`},
 		"bad size":          {"64Mi", "64MB", `system.yaml:11: "64MB": expected a size`},
 		"bad distribution":  {"lognormal(4ms, 20ms)", "gauss(4ms)", `system.yaml:19: "gauss(4ms)": expected a distribution`},
 		"unknown service":   {"{service: db, op", "{service: cache, op", `system.yaml:7: service web: operation GET /: step 2: the service has no dependency "cache"`},

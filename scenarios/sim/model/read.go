@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"firedrill/internal/yamlerr"
 )
 
 // Read reads the text of a system.yaml and checks it. An error names file and line, one of them a line.
@@ -77,25 +78,15 @@ func at(n *yaml.Node, err error) error {
 	return lineError{n.Line, err}
 }
 
-var (
-	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-	unknownField = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
-)
-
-// located turns what the YAML decoder says into an error with file and line.
+// located turns what the YAML decoder says into errors with file and line.
 func located(file string, err error) error {
-	text := err.Error()
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) && len(typed.Errors) > 0 {
-		text = typed.Errors[0]
+	var errs []error
+	for _, p := range yamlerr.Problems(err) {
+		place := file
+		if p.Line > 0 {
+			place = fmt.Sprintf("%s:%d", file, p.Line)
+		}
+		errs = append(errs, fmt.Errorf("%s: %s", place, p.Text))
 	}
-	m := yamlLine.FindStringSubmatch(text)
-	if m == nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	line, text := m[1], m[2]
-	if f := unknownField.FindStringSubmatch(text); f != nil {
-		text = fmt.Sprintf("unknown key %q", f[1])
-	}
-	return fmt.Errorf("%s:%s: %s", file, line, text)
+	return errors.Join(errs...)
 }
