@@ -105,10 +105,21 @@ func (b *Builder) simulation(s *Scenario) (Simulation, error) {
 	if err != nil {
 		return Simulation{}, err
 	}
-	if err := sys.CheckFaults(a.Faults); err != nil {
+	if err := errors.Join(sys.CheckFaults(a.Faults), checkTime(a.Faults, time.Duration(s.Length))); err != nil {
 		return Simulation{}, &FaultsError{s.Path(AnswerFile), err}
 	}
 	return Simulation{System: sys, Faults: a.Faults, Seed: s.Seed, Start: s.Start.Time, Length: time.Duration(s.Length)}, nil
+}
+
+// checkTime looks for faults that come too late to be seen.
+func checkTime(faults []model.Fault, length time.Duration) error {
+	var errs []error
+	for i, f := range faults {
+		if time.Duration(f.At) >= length {
+			errs = append(errs, fmt.Errorf("fault %d: at %s, which is after the end of the recording, %s", i+1, f.At, Duration(length)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // key identifies a recording by all that its content depends on.

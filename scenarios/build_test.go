@@ -219,12 +219,24 @@ func TestRecordingErrors(t *testing.T) {
 }
 
 // TestLoadSystem checks the system against the scenario.
+// TestFaultTooLate: a fault after the end of the recording is one that nobody sees.
+func TestFaultTooLate(t *testing.T) {
+	b := &scenarios.Builder{Cache: t.TempDir()}
+	s := simulated(t, system, strings.Replace(key, "  - at: 8m\n", "  - at: 20m\n", 1))
+	_, err := b.Recording(t.Context(), s, nil)
+	var faults *scenarios.FaultsError
+	if !errors.As(err, &faults) || !strings.HasPrefix(faults.Detail.Error(), "fault 1: at 20m0s, which is after the end of the recording, 20m") {
+		t.Errorf("got %v, want a FaultsError about fault 1", err)
+	}
+}
+
 func TestLoadSystem(t *testing.T) {
 	if _, err := scenarios.LoadSystem(simulated(t, system, key)); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]fault{
 		"other catalogue":   {"name: db\n", "name: store\n", "service store is not in the catalogue (services) of scenario.yaml"},
+		"event too late":    {"at: 4m", "at: 20m", "the config of db at 20m0s comes after the end of the recording, 20m"},
 		"change not logged": {"at: 4m", "at: 6m", "the config of db at 6m0s is not in the change log (changes) of scenario.yaml within 1m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {

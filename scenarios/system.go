@@ -32,6 +32,10 @@ func LoadSystem(s *Scenario) (*model.System, error) {
 		}
 	}
 	for _, e := range sys.Events {
+		if time.Duration(e.At) >= time.Duration(s.Length) {
+			errs = append(errs, fmt.Errorf("%s: the %s of %s at %s comes after the end of the recording, %s", name, e.Kind, e.Service, e.At, s.Length))
+			continue
+		}
 		kind := ChangeKind(e.Kind)
 		if slices.Contains([]ChangeKind{Deploy, Config, Flag}, kind) && !s.logged(kind, e.Service, s.Start.Add(time.Duration(e.At))) {
 			errs = append(errs, fmt.Errorf("%s: the %s of %s at %s is not in the change log (changes) of %s within %s", name, kind, e.Service, e.At, File, changeSlack))
