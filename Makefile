@@ -27,11 +27,12 @@ check: ## Look for unformatted files and suspicious code
 		echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 
-test: stack check ## Run all tests with the race detector, on the real back ends
+test: stack check build ## Run all tests with the race detector, and check every scenario, on the real back ends
 	$(GO) test -race -timeout 30m ./...
+	bin/firedrill scenario validate --all
 
-bench: stack ## Run all benchmarks: encoders, recordings, and whole replays into the real back ends
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./replay/... ./internal/e2e
+bench: stack ## Run all benchmarks: encoders, recordings, simulations, and whole replays into the real back ends
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./replay/... ./scenarios/... ./internal/e2e
 
 clean: ## Remove bin/ (built back ends stay in the cache)
 	rm -rf bin
