@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"firedrill/scenarios/sim/des"
 	"firedrill/scenarios/sim/flow"
 	"firedrill/scenarios/sim/model"
 	"firedrill/scenarios/sim/platform"
@@ -97,7 +98,7 @@ var lives = map[model.Runtime]map[moment][]said{
 		starting: {{"{base}.{Class}Application", "main", "Starting {Class}Application v{version} using Java 21.0.9 with PID 1 (/app/{service}.jar started by app in /app)", logformat.Info, nil}},
 		serving: {
 			{"org.springframework.boot.tomcat.TomcatWebServer", "main", "Tomcat started on port {port} (http) with context path '/'", logformat.Info, nil},
-			{"{base}.{Class}Application", "main", "Started {Class}Application in {s} seconds", logformat.Info, nil},
+			{"{base}.{Class}Application", "main", "Started {Class}Application in {s} seconds (process running for {up})", logformat.Info, nil},
 		},
 		stopping:  {{"org.springframework.boot.tomcat.GracefulShutdown", "SpringApplicationShutdownHook", "Commencing graceful shutdown. Waiting for active requests to complete", logformat.Info, nil}},
 		stopped:   {{"org.springframework.boot.tomcat.GracefulShutdown", "tomcat-shutdown", "Graceful shutdown complete", logformat.Info, nil}},
@@ -177,8 +178,11 @@ func (p *process) say(m moment) {
 	if len(s.Operations) > 0 && s.Operations[0].Protocol != model.Message {
 		protocol = s.Operations[0].Protocol
 	}
+	// The JVM starts some time after its container, and Spring after the JVM.
+	up := now - p.unit.pod.Started() - des.Time(20+hash(80, p.unit.pod.Name()))*des.Millisecond
+	spring := max(up/2, up-des.Time(400+hash(500, itoa(p.unit.pod.Restarts()), p.unit.pod.Name()))*des.Millisecond)
 	fill := replacer("{service}", s.Front(), "{Class}", camel(words(s.Front())), "{base}", p.base(), "{version}", p.unit.pod.Version(),
-		"{s}", seconds(now-p.unit.pod.Started()), "{port}", itoa(port(s, protocol)))
+		"{s}", seconds(spring), "{up}", seconds(up), "{port}", itoa(port(s, protocol)))
 	for _, l := range lines {
 		e := logformat.Event{Level: l.level, Logger: fill(l.logger), Message: fill(l.message), Thread: l.thread, Caller: p.caller(ofMain, l.message)}
 		for _, f := range l.fields {

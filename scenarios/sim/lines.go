@@ -49,6 +49,9 @@ func (p *process) line(e *flow.Entry) {
 	if e.Kind != flow.LogStep {
 		event.Thread = p.background()
 	}
+	if p.unit.service.Model.Logs.Format == "postgres" {
+		event.Thread = serverProcess(l, e.Seed)
+	}
 	for _, key := range sortedKeys(l.Fields) {
 		event.Fields = append(event.Fields, logformat.Field{Key: key, Value: fill(l.Fields[key])})
 	}

@@ -215,7 +215,7 @@ func errorType(f *flow.Failure) string {
 	if f.Code != "" {
 		return f.Code
 	}
-	return class(f)
+	return thrown(f)
 }
 
 // The request path words errors of open breakers alike in all runtimes, and answers of servers as if all were theirs to
@@ -225,8 +225,22 @@ const (
 	notPermitted = "io.github.resilience4j.circuitbreaker.CallNotPermittedException"
 )
 
-// class is the class of an error.
+// Spring's RestClient wraps what the socket throws, and words it so (org.springframework.web.client.DefaultRestClient).
+const (
+	wrapper = "org.springframework.web.client.ResourceAccessException"
+	wrapped = "I/O error on "
+)
+
+// class is the class of an error as the code that meets it names it.
 func class(f *flow.Failure) string {
+	if strings.HasPrefix(f.Text, wrapped) {
+		return wrapper
+	}
+	return thrown(f)
+}
+
+// thrown is the class of what the client itself throws, which instrumentation sees.
+func thrown(f *flow.Failure) string {
 	switch {
 	case f.Type == breakerOpen && strings.HasPrefix(f.Text, notPermitted):
 		return notPermitted

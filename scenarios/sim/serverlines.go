@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strings"
+
 	"firedrill/scenarios/sim/flow"
 	"firedrill/scenarios/sim/model"
 	"firedrill/scenarios/sim/telemetry/logformat"
@@ -121,6 +123,20 @@ func (p *process) statement(e *flow.Entry) {
 func (p *process) backend(e *flow.Entry) logformat.Event {
 	name := database(p.unit.service.Model)
 	return logformat.Event{Thread: itoa(120 + p.rand.IntN(40)), Logger: name + "@" + name}
+}
+
+// serverProcess is the process of a PostgreSQL server that writes a line of its own accord: a client's, when the line
+// names a user, the worker that a vacuum is started in, or the checkpointer, which the server forks first.
+func serverProcess(l *model.Line, seed uint64) string {
+	switch {
+	case l.Logger != "":
+		return itoa(120 + int(seed>>36%40))
+	case strings.HasPrefix(l.Message, "automatic "):
+		return itoa(1000 + int(seed>>36%30000))
+	case strings.HasPrefix(l.Message, "checkpoint "):
+		return "27"
+	}
+	return "1"
 }
 
 // statement is the text of a statement.

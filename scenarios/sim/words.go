@@ -123,6 +123,8 @@ func (p *process) caller(part, what string) string {
 		return part + "/" + part + ".go:" + line
 	case m.Logs.Format == "python" && part == ofServer:
 		return "httptools_impl.py:481"
+	case m.Logs.Format == "python" && part == ofMain && strings.Contains(strings.ToLower(what), "application startup"):
+		return "on.py:" + line // uvicorn/lifespan/on.py
 	case m.Logs.Format == "python" && part == ofMain:
 		return "server.py:" + line
 	case m.Logs.Format == "python":
