@@ -68,7 +68,7 @@ func (p plan) loadTime(m recording.Manifest) time.Duration {
 	}
 	// About twice what two idle cores take for all three signals at once, proof included
 	// (docs/benchmarks.md). Where that is too little the clock starts late, and the time box is whole all the same.
-	sum := take(m.Metrics.Samples, 300_000) + take(m.Logs.Lines, 80_000) + take(m.Traces.Spans, 10_000)
+	sum := take(m.Metrics.Samples, 300_000) + take(m.Logs.Lines, 80_000) + take(m.Traces.Spans, 8_000)
 	// Loading starts inside the history: what is proven must be past.
 	return max(min(2*time.Second+sum, 15*time.Minute, p.history-time.Second), 0).Truncate(time.Second)
 }

@@ -83,7 +83,7 @@ func specs(o Options, p allPorts, u URLs) []spec {
 				"OTEL_TRACES_SAMPLER=always_off",
 				// Bulk loading makes far more garbage than what Badger caches (256 MB at most): without a soft
 				// limit Jaeger grows to 1 GB while an hour of history is loaded and proven.
-				"GOMEMLIMIT=384MiB",
+				"GOMEMLIMIT=448MiB",
 			),
 			probe: probeJaeger(u),
 		},
