@@ -13,7 +13,7 @@ import (
 )
 
 // Version is that of what Build writes: it rises with every change of it.
-const Version = 4
+const Version = 5
 
 // Options of Build.
 type Options struct {

@@ -19,6 +19,9 @@ type seen struct {
 	span  SpanID
 }
 
+// milli is the time of an exemplar as Prometheus stores it.
+func (s *seen) milli() int64 { return s.at / int64(time.Millisecond) }
+
 // exemplar is an observation that was exposed with a series.
 type exemplar struct {
 	seen
@@ -26,8 +29,8 @@ type exemplar struct {
 }
 
 // expose hands out the exemplars that came since the last scrape: each with its classic bucket, and all of
-// them with the native series, in the order that Prometheus demands there (scrape.go sorts by time, value
-// and labels).
+// them with the native series, in the order that Prometheus demands there: scrape.go sorts by time, which it
+// knows in milliseconds, and by value, and refuses any other order.
 func (h *Histogram) expose(e *exposition) {
 	for i, x := range h.exemplars {
 		if x.at != 0 && h.bucket != nil {
@@ -42,7 +45,7 @@ func (h *Histogram) expose(e *exposition) {
 			}
 		}
 		slices.SortStableFunc(e.exemplars[begin:], func(a, b exemplar) int {
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.v, b.v))
+			return cmp.Or(cmp.Compare(a.milli(), b.milli()), cmp.Compare(a.v, b.v))
 		})
 	}
 	clear(h.exemplars)
@@ -51,5 +54,5 @@ func (h *Histogram) expose(e *exposition) {
 // writeExemplar writes an exemplar whose trace is in the recording.
 func (o *output) writeExemplar(x *exemplar) error {
 	l := labels.FromStrings("trace_id", hex.EncodeToString(x.trace[:]), "span_id", hex.EncodeToString(x.span[:]))
-	return o.w.Exemplar(x.series, replay.Exemplar{Labels: l, V: x.v, T: x.at / int64(time.Millisecond)})
+	return o.w.Exemplar(x.series, replay.Exemplar{Labels: l, V: x.v, T: x.milli()})
 }

@@ -105,7 +105,9 @@ func TestExemplars(t *testing.T) {
 		observe(9, 4, dropped)
 		target.Scrape(after(15))
 		target.Scrape(after(30)) // nothing new
-		observe(0.75, 31, kept)
+		observe(0.75, 31, kept) // the one of the same bucket at 32 takes its place
+		h.ObserveExemplar(1.5, after(32), kept, telemetry.SpanID{7: 1})
+		h.ObserveExemplar(0.5, after(32)+1, kept, telemetry.SpanID{7: 1}) // in the same millisecond
 		target.Scrape(after(45))
 	})
 	check := func(series string, want ...float64) {
@@ -121,10 +123,10 @@ func TestExemplars(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", series, got, want)
 		}
 	}
-	check("took_seconds_bucket{le=1.0}", 3, 0.5, 31, 0.75)
-	check("took_seconds_bucket{le=2.0}", 1, 1.5)
+	check("took_seconds_bucket{le=1.0}", 3, 0.5, 32, 0.5)
+	check("took_seconds_bucket{le=2.0}", 1, 1.5, 32, 1.5)
 	check("took_seconds_bucket{le=+Inf}")
-	check("took_seconds", 1, 1.5, 3, 0.5, 31, 0.75)
+	check("took_seconds", 1, 1.5, 3, 0.5, 32, 0.5, 32, 1.5)
 }
 
 // go test -bench Observe -benchmem ./scenarios/sim/telemetry/
