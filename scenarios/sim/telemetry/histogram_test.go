@@ -105,7 +105,7 @@ func TestExemplars(t *testing.T) {
 		observe(9, 4, dropped)
 		target.Scrape(after(15))
 		target.Scrape(after(30)) // nothing new
-		observe(0.75, 31, kept) // the one of the same bucket at 32 takes its place
+		observe(0.75, 31, kept)  // the one of the same bucket at 32 takes its place
 		h.ObserveExemplar(1.5, after(32), kept, telemetry.SpanID{7: 1})
 		h.ObserveExemplar(0.5, after(32)+1, kept, telemetry.SpanID{7: 1}) // in the same millisecond
 		target.Scrape(after(45))
