@@ -53,6 +53,9 @@ suspects:
     - {id: slow-disk, title: A slow disk}
 distortions:
   - {kind: log-loss, share: 0.5, service: web}
+injects:
+  - {id: angry-customer, title: A call, text: "Is anybody there?"}
+  - {id: management, title: A question, text: "How long?"}
 `
 
 const key = `version: 1
@@ -169,6 +172,10 @@ func TestScenarioErrors(t *testing.T) {
 		"follows nothing":      {"log-loss, share: 0.5, service: web", "broken-propagation, service: web, downstream: [bd]", `scenario.yaml:34: service "bd" is not in the catalogue`},
 		"distorts too late":    {"share: 0.5", "share: 0.5, from: 20m", "scenario.yaml:34: from lies after the end of the recording, 20m"},
 		"bad distortion":       {"share: 0.5", "from: soon", `scenario.yaml:34: "soon": expected a duration`},
+		"inject twice":         {"id: management", "id: angry-customer", `scenario.yaml:37: inject "angry-customer" is there twice`},
+		"inject in words":      {"id: management", "id: The boss", `scenario.yaml:37: id is "The boss", expected lower-case words`},
+		"inject's title twice": {"title: A question", "title: A call", `scenario.yaml:37: title "A call" is there twice`},
+		"inject says nothing":  {`, text: "How long?"`, "", "scenario.yaml:37: injects[1].text is missing"},
 		"cause in words":       {"id: slow-disk", "id: Slow disk", `scenario.yaml:32: id is "Slow disk", expected lower-case words`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,6 +44,7 @@ func (s *Scenario) check(doc *document, folder string) {
 	s.checkServices(doc)
 	s.checkDiagram(doc)
 	s.checkChanges(doc)
+	s.checkInjects(doc)
 	s.checkSuspects(doc)
 	s.checkDistortions(doc)
 }
@@ -172,6 +173,25 @@ func (s *Scenario) checkChanges(doc *document) {
 		} else {
 			last = t
 		}
+	}
+}
+
+func (s *Scenario) checkInjects(doc *document) {
+	ids, titles := map[string]bool{}, map[string]bool{}
+	for i, v := range s.Injects {
+		path := func(key string) string { return at("injects", i, key) }
+		switch {
+		case !slug.MatchString(v.ID):
+			doc.fail(path("id"), "id is %q, expected lower-case words with hyphens, such as angry-customer", v.ID)
+		case ids[v.ID]:
+			doc.fail(path("id"), "inject %q is there twice", v.ID)
+		}
+		doc.require(path("title"), v.Title)
+		if v.Title != "" && titles[v.Title] {
+			doc.fail(path("title"), "title %q is there twice", v.Title)
+		}
+		ids[v.ID], titles[v.Title] = true, true
+		doc.require(path("text"), v.Text)
 	}
 }
 

@@ -67,6 +67,8 @@ type Scenario struct {
 	Diagram string `yaml:"diagram"`
 	// Changes is the change log, in order of time, most of it innocent.
 	Changes []Change `yaml:"changes"`
+	// Injects are events that a facilitator can add to the timeline of a session while it runs.
+	Injects []Inject `yaml:"injects"`
 	// Suspects are what players can choose from.
 	Suspects Suspects `yaml:"suspects"`
 	// Distortions degrade the evidence while it is replayed. --difficulty chooses a preset instead.
@@ -151,6 +153,17 @@ const (
 )
 
 var changeKinds = []ChangeKind{Deploy, Flag, Config, Infrastructure, Data}
+
+// Inject is an event that is kept ready for a facilitator: a call from a customer, a question of the management, a
+// colleague with a theory. It changes nothing in the telemetry, and gives nothing away.
+type Inject struct {
+	// ID is lower-case words with hyphens, unique in the file.
+	ID string `yaml:"id" jsonschema:"required"`
+	// Title is one line, such as who speaks, unique in the file.
+	Title string `yaml:"title" jsonschema:"required"`
+	// Text is what players read, in Markdown.
+	Text string `yaml:"text" jsonschema:"required"`
+}
 
 // Suspects are the closed lists from which a player names a component and a cause.
 type Suspects struct {
