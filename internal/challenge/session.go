@@ -1,6 +1,9 @@
 package challenge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Mode says how people take part in a session.
 type Mode string
@@ -56,13 +59,15 @@ type Session struct {
 	CreatedAt  time.Time
 
 	State State
-	// PageAt is the wall time for which the page is planned; zero while Scheduled means: when somebody starts it.
+	// PageAt is the wall time of the page on the evidence, planned until Lobby and certain from then on; zero while
+	// Scheduled means: when somebody starts it.
 	PageAt time.Time
 	// Timebox is how long the clock runs from the page on, extensions included.
 	Timebox time.Duration
 	// Closes bounds the session whatever its clock says: the end of the round's window. Zero is no bound.
 	Closes time.Time
-	Clock  Clock
+	// Clock is the one of the contest. It starts at PageAt, or when loading is over if that took longer.
+	Clock Clock
 	// Speed is how fast the evidence goes. The clock of the contest runs in wall time all the same.
 	Speed float64
 	// Unranked says that the session does not count on leaderboards of rounds and seasons: its speed was changed, or a solo
@@ -77,28 +82,26 @@ type Session struct {
 	Version int64
 }
 
-// Deadline is when the session will be over if nothing changes; ok is false before the page and while it is
-// paused without a bound.
+// Deadline is when the session will be over if nothing changes; ok is false before the time of the page is known and
+// while the session is paused, unless Closes bounds it.
 func (s *Session) Deadline() (at time.Time, ok bool) {
-	if at, ok = s.Clock.At(s.Timebox); !ok {
-		return s.Closes, !s.Closes.IsZero() && !s.Clock.Page.IsZero()
+	at, ok = s.Clock.At(s.Timebox)
+	if !s.Closes.IsZero() && (!ok || s.Closes.Before(at)) {
+		return s.Closes, true
 	}
-	if !s.Closes.IsZero() && s.Closes.Before(at) {
-		at = s.Closes
-	}
-	return at, true
+	return at, ok
 }
 
 // AsOf returns the session as it stands at now by the clock: live from the page on, and over from the deadline on,
 // whether or not that has been stored yet.
 func (s Session) AsOf(now time.Time) Session {
-	if s.State == Lobby && !s.Clock.Page.IsZero() && !now.Before(s.Clock.Page) {
-		s.State = Live
+	if s.State.Over() {
+		return s
 	}
-	if s.State.Running() {
-		if at, ok := s.Deadline(); ok && !now.Before(at) {
-			s.State, s.EndedAt, s.EndReason = Ended, at, TimeUp
-		}
+	if at, ok := s.Deadline(); ok && !now.Before(at) {
+		s.end(at, TimeUp)
+	} else if s.State == Lobby && !s.Clock.Page.IsZero() && !now.Before(s.Clock.Page) {
+		s.State = Live
 	}
 	return s
 }
@@ -110,3 +113,21 @@ func (s *Session) Elapsed(at time.Time) time.Duration {
 	}
 	return s.Clock.Elapsed(at)
 }
+
+// Evidence is the clock of what the back ends show, at speed 1: it starts at PageAt, and stands when the other one does.
+func (s *Session) Evidence() Clock { return Clock{Page: s.PageAt, Pauses: s.Clock.Pauses} }
+
+// end ends the session. The answer of a solo session that was played is open at once: nobody else takes part.
+func (s *Session) end(at time.Time, why EndReason) {
+	s.State, s.EndedAt, s.EndReason = Ended, at, why
+	if s.Clock.Paused() {
+		s.Clock.Pauses = slices.Clone(s.Clock.Pauses) // a Session is a value: its copies share the array
+		s.Clock.Pauses[len(s.Clock.Pauses)-1].To = at
+	}
+	if s.Mode == Solo && why != Failed && s.Clock.Elapsed(at) > 0 {
+		s.reveal(at)
+	}
+}
+
+// reveal opens the answer of a session that is over.
+func (s *Session) reveal(at time.Time) { s.State, s.Revealed = Debriefed, at }
