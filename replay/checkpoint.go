@@ -6,12 +6,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"sync"
 )
 
 // Checkpoint is what a replay needs to go on after a crash: its clock, its key, and how far each
-// signal has come. It is kept in one file per session, which holds the session's key and is
-// therefore readable by its owner alone.
+// signal has come. It is kept in one file per session, or wherever Options.Save puts it. It holds the session's
+// key, so that none but its owner may read it.
 type Checkpoint struct {
 	Version   int                         `json:"version"` // 1
 	Session   string                      `json:"session"`
@@ -38,15 +37,27 @@ func LoadCheckpoint(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{}
-	if err := json.Unmarshal(b, c); err != nil {
-		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
-	}
-	if err := c.validate(); err != nil {
+	c, err := ParseCheckpoint(b)
+	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
 	return c, nil
 }
+
+// ParseCheckpoint reads what Options.Save was given.
+func ParseCheckpoint(b []byte) (*Checkpoint, error) {
+	c := &Checkpoint{}
+	if err := json.Unmarshal(b, c); err != nil {
+		return nil, err
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Timeline returns the session's clock as it was last saved. It goes on running, by itself.
+func (c *Checkpoint) Timeline() *Timeline { return newTimeline(c.clock.clone()) }
 
 // validate checks what comes from a file.
 func (c *Checkpoint) validate() error {
@@ -81,54 +92,18 @@ func (c *Checkpoint) clone() Checkpoint {
 	return d
 }
 
-// checkpointer keeps the checkpoint of a running replay on disk. A nil *checkpointer keeps nothing.
-type checkpointer struct {
-	path string
-
-	mu sync.Mutex // taken after Timeline.mu where both are
-	c  Checkpoint
-}
-
-// update records how far one signal has come and writes the file.
-func (k *checkpointer) update(signal Signal, s signalCheckpoint) error {
-	return k.write(func(c *Checkpoint) { c.Signals[signal] = s })
-}
-
-// keep records the clock and writes the file.
-func (k *checkpointer) keep(next clock) error {
-	return k.write(func(c *Checkpoint) { c.clock = next.clone() })
-}
-
-// done records that the session ended and writes the file.
-func (k *checkpointer) done() error {
-	return k.write(func(c *Checkpoint) { c.Done = true })
-}
-
-// write changes the checkpoint and replaces the file by renaming, so that a crash of this process leaves
+// saveFile returns an Options.Save that replaces a file by renaming, so that a crash of this process leaves
 // the old or the new one whole. It does not sync: the page cache outlives the process, and a crash of
 // the whole machine takes the local back ends along.
-func (k *checkpointer) write(change func(*Checkpoint)) error {
-	if k == nil {
-		return nil
+func saveFile(path string) func([]byte) error {
+	return func(b []byte) error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		tmp := path + ".tmp"
+		if err := os.WriteFile(tmp, b, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(tmp, path)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	next := k.c.clone()
-	change(&next)
-	b, err := json.Marshal(&next)
-	if err != nil {
-		return fmt.Errorf("encode checkpoint: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
-		return fmt.Errorf("write checkpoint: %w", err)
-	}
-	tmp := k.path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("write checkpoint: %w", err)
-	}
-	if err := os.Rename(tmp, k.path); err != nil {
-		return fmt.Errorf("write checkpoint: %w", err)
-	}
-	k.c = next
-	return nil
 }

@@ -184,8 +184,11 @@ func (c *clock) startAt(recorded, now int64, speed float64) {
 	c.Segments = append(c.Segments, segment{recorded, wall, speed})
 }
 
-// stop ends the timeline at the wall time now, or earlier where it already ends.
-func (c *clock) stop(now int64) { c.endAt(c.horizon(now)) }
+// stop ends the timeline at a wall time not after now, or earlier where it already ends; later where items that are due
+// before the recorded time pushed may have been pushed.
+func (c *clock) stop(at, now, pushed int64) {
+	c.endAt(min(c.horizon(now), max(c.horizon(at), pushed)))
+}
 
 // endAt ends the timeline at a recorded time: what was recorded from then on is not delivered.
 func (c *clock) endAt(recorded int64) {

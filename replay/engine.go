@@ -21,6 +21,7 @@ type Replay struct {
 	samples *pipe[Sample] // nil without a sink for samples
 	spans   *pipe[Span]   // nil without a sink for spans
 	from    time.Time     // recorded start of what is delivered
+	doubt   int64         // recorded: an earlier process has pushed nothing that is due from here on
 
 	madeStale int64 // stale markers that are stored
 }
@@ -43,7 +44,6 @@ type runner interface {
 	start(ctx context.Context, g *errgroup.Group, to time.Time) error
 	load(ctx context.Context) error
 	play(ctx context.Context) error
-	save() error
 	countUnsent() error
 	totals() Totals
 	stored(ctx context.Context, from, to time.Time) (Stored, error)
@@ -77,10 +77,18 @@ func New(src Source, sinks Sinks, o Options) (*Replay, error) {
 	if r.metrics, err = newSelfMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	if o.Checkpoint != "" {
-		r.checkpoint = &checkpointer{path: o.Checkpoint, c: cp}
+	for _, s := range cp.Signals {
+		r.doubt = max(r.doubt, s.InDoubt)
 	}
 	r.build(&cp)
+	if o.Save != nil {
+		for _, p := range r.pipes {
+			if _, ok := cp.Signals[p.name()]; !ok {
+				cp.Signals[p.name()] = signalCheckpoint{Acknowledged: cp.From}
+			}
+		}
+		r.checkpoint = newCheckpointer(o.Save, cp)
+	}
 	if err := r.checkWindows(); err != nil {
 		return nil, err
 	}
@@ -90,11 +98,11 @@ func New(src Source, sinks Sinks, o Options) (*Replay, error) {
 // build makes the pipes, each from where the checkpoint says.
 func (r *Replay) build(cp *Checkpoint) {
 	b := &rebaser{text: newText(r.opts.Key, r.opts.KnownTrace)}
-	at := func(s Signal) (progress signalCheckpoint, doubt int64) {
+	at := func(s Signal) (_ progress, doubt int64) {
 		if p, ok := cp.Signals[s]; ok {
-			return p, p.InDoubt
+			return progress{p.Acknowledged, p.Totals}, p.InDoubt
 		}
-		return signalCheckpoint{Acknowledged: cp.From}, 0
+		return progress{Acknowledged: cp.From}, 0
 	}
 	if r.sinks.Samples != nil {
 		r.stale = &staleTracker{}
@@ -126,11 +134,7 @@ func (r *Replay) build(cp *Checkpoint) {
 		r.spans = p
 		r.pipes = append(r.pipes, p)
 	}
-	names := make([]Signal, len(r.pipes))
-	for i, p := range r.pipes {
-		names[i] = p.name()
-	}
-	r.status = newStatus(r.metrics, names)
+	r.status = newStatus(r.metrics, r.signals())
 	for _, p := range r.pipes {
 		r.status.set(p.name(), p.totals())
 	}
@@ -168,6 +172,11 @@ func (r *Replay) Run(ctx context.Context) (*Proof, error) {
 	if err := r.endStale(ctx); err != nil {
 		return nil, err
 	}
+	release, err := r.opts.Gate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	proof, err := r.prove(ctx)
 	if err != nil {
 		return nil, err
@@ -218,6 +227,7 @@ func (r *Replay) deliver(ctx context.Context) error {
 	}
 	r.enter(PhaseReady)
 	background.Go(func() error { r.watchEnd(run, cut); return nil })
+	background.Go(func() error { r.announceAhead(run); return nil })
 	if err := r.each(run, runner.load); err != nil { // what became due during the proof
 		return err
 	}
@@ -250,16 +260,45 @@ func (r *Replay) watchEnd(ctx context.Context, cut context.CancelCauseFunc) {
 	}
 }
 
+// announceAhead announces live pushes before they are made, so that they need not wait for the checkpoint.
+func (r *Replay) announceAhead(ctx context.Context) {
+	if r.checkpoint == nil {
+		return
+	}
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	for {
+		if err := r.checkpoint.announce(r.soon); err != nil {
+			r.log.Warn("the checkpoint was not saved, trying again", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// soon is the recorded time before which live pushes are announced.
+func (s *shared) soon() int64 {
+	return s.timeline.Recorded(time.Now().Add(announceAhead).UnixNano())
+}
+
+func (r *Replay) signals() []Signal {
+	names := make([]Signal, len(r.pipes))
+	for i, p := range r.pipes {
+		names[i] = p.name()
+	}
+	return names
+}
+
 // each runs one stage of all pipes at once and saves their progress.
 func (r *Replay) each(ctx context.Context, stage func(runner, context.Context) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, p := range r.pipes {
-		g.Go(func() error {
-			err := stage(p, gctx)
-			return errors.Join(err, p.save())
-		})
+		g.Go(func() error { return guard(func() error { return stage(p, gctx) }) })
 	}
-	err := g.Wait()
+	err := errors.Join(g.Wait(), r.checkpoint.flush())
 	if err != nil && errors.Is(context.Cause(ctx), errDrain) {
 		r.log.Error(errDrain.Error(), "after", r.opts.Drain)
 		for _, p := range r.pipes { // the proof shows the difference
@@ -294,10 +333,15 @@ func (r *Replay) SetSpeed(speed float64) error {
 }
 
 // Stop ends the session now: what is due is delivered, then Run returns with the proof.
-func (r *Replay) Stop() {
-	if err := r.change((*clock).stop); err != nil {
+func (r *Replay) Stop() { r.StopAt(time.Now()) }
+
+// StopAt ends the session at a wall time that may be past: what is due by then is delivered. What has been delivered
+// already stays, so that it may end a little later, but not after now.
+func (r *Replay) StopAt(at time.Time) {
+	stop := func(c *clock, now int64) { c.stop(min(at.UnixNano(), now), now, r.doubt) }
+	if err := r.change(stop); err != nil {
 		r.log.Error("the end is not in the checkpoint", "error", err)
-		r.timeline.change(func(c *clock) { c.stop(time.Now().UnixNano()) }, func(clock) error { return nil })
+		r.timeline.change(func(c *clock) { stop(c, time.Now().UnixNano()) }, func(clock) error { return nil })
 	}
 }
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,10 +61,21 @@ type Options struct {
 	// Drain bounds how long after the end of the session and of loading what is due is still tried; 0
 	// means 1 min.
 	Drain time.Duration
-	// Checkpoint is the file that keeps the progress; empty keeps none.
+	// FlushEvery is how long live items are gathered before they are pushed: it bounds the requests per
+	// second, and adds at most as much to lateness. 0 means 40 ms.
+	FlushEvery time.Duration
+	// Checkpoint is the file that keeps the progress; empty keeps none, unless Save is set.
 	Checkpoint string
+	// Save keeps the progress in place of a file: it is given a whole checkpoint, which ParseCheckpoint reads,
+	// and keeps none of the bytes. Once it has returned nil the checkpoint must outlive the process. There is one call at a
+	// time, every few seconds, and for each change of the clock. Delivery waits for those of the clock, and for others that take
+	// seconds; an error that holds up delivery ends the replay, which can then be resumed.
+	Save func(checkpoint []byte) error
 	// Resume goes on from a checkpoint. Session, Key, Page, History, Wall, For and Speed are then its own.
 	Resume *Checkpoint
+	// Gate, if set, is called before the final proof, which waits for it, and release after the proof: a process that
+	// hosts many sessions bounds with it how many read back at once. An error ends the replay.
+	Gate func(ctx context.Context) (release func(), err error)
 	// KnownTrace tells whether the recording has a trace, to find ids in log lines; it may be nil.
 	// It is called concurrently.
 	KnownTrace func(pcommon.TraceID) bool
@@ -113,8 +125,10 @@ func (o *Options) validate(src Source, sinks Sinks) error {
 		return errors.New("the recording is empty")
 	case o.Speed != 0 && !(o.Speed >= MinSpeed && o.Speed <= MaxSpeed):
 		return fmt.Errorf("speed %v is not between %v and %d", o.Speed, MinSpeed, MaxSpeed)
-	case min(o.History, o.For, o.Lead, o.GiveUp, o.Drain) < 0:
-		return errors.New("history, duration, lead, and the times to give up and to drain must not be negative")
+	case min(o.History, o.For, o.Lead, o.GiveUp, o.Drain, o.FlushEvery) < 0:
+		return errors.New("history, duration, lead, and the times to give up, to drain and to flush must not be negative")
+	case o.Checkpoint != "" && o.Save != nil:
+		return errors.New("a checkpoint goes to a file or to Save, not to both")
 	case o.Resume == nil && (o.Page.Before(start) || o.Page.After(end)):
 		return fmt.Errorf("the page, %s, is outside the recording, %s to %s",
 			o.Page.UTC().Format(time.RFC3339), start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
@@ -137,6 +151,15 @@ func (o *Options) setDefaults() {
 	}
 	if o.Drain == 0 {
 		o.Drain = time.Minute
+	}
+	if o.FlushEvery == 0 {
+		o.FlushEvery = 40 * time.Millisecond
+	}
+	if o.Checkpoint != "" {
+		o.Save = saveFile(o.Checkpoint)
+	}
+	if o.Gate == nil {
+		o.Gate = func(context.Context) (func(), error) { return func() {}, nil }
 	}
 	if o.Key == (Key{}) {
 		o.Key = NewKey()

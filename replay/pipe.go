@@ -2,8 +2,6 @@ package replay
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -21,13 +19,13 @@ const (
 	maxLanes = 4
 	// laneMin is the least number of items that is worth a second connection.
 	laneMin = 4_000
-	// flushEvery is how long live items are gathered before they are pushed: it bounds requests per
-	// second and adds at most this much to lateness.
-	flushEvery = 40 * time.Millisecond
 	// maxWait bounds one wait for a due time, so that a step of the wall clock is noticed.
 	maxWait = time.Second
-	// readAhead is the number of items the reading goroutine decodes at a time.
-	readAhead = 4096
+	// readAhead is the number of items the reading goroutine takes at a time. Up to three times as many wait
+	// for their time in memory, which counts where a hundred sessions are live: a span takes a kilobyte or two.
+	readAhead = 256
+	// liveSpace is the largest buffer, in items, that is kept for rounds of a live session.
+	liveSpace = 4096
 )
 
 // pipe carries one signal from the source to its sink, in rounds: gather what is due, rebase it,
@@ -47,18 +45,25 @@ type pipe[T Item] struct {
 	*shared
 
 	ahead   chan chunk[T]
+	live    bool
 	spent   chan []T // emptied chunks, for the reading goroutine to fill again
 	spaces  [2][]T   // hold a round and what was read after it, in turn: one is filled while the other is delivered
 	buf     []T      // read and not yet delivered
 	readErr error
 	lanes   [maxLanes][]T // of the round under way; reused
 
-	progress signalCheckpoint // what this process knows, ahead of what is on disk
-	partial  Totals           // of the round that was cut short, if any
-	doubt    int64            // items due before it may be stored already (resumed replays only)
+	progress progress
+	partial  Totals // of the round that was cut short, if any
+	doubt    int64  // items due before it may be stored already (resumed replays only)
 	lastRun  time.Time
 
 	acknowledged atomic.Bool // the sink has taken something
+}
+
+// progress is how far a pipe has come.
+type progress struct {
+	Acknowledged int64 // everything due before it was acknowledged or finally refused
+	Totals       Totals
 }
 
 func (p *pipe[T]) name() Signal { return p.signal }
@@ -70,30 +75,6 @@ func (p *pipe[T]) totals() Totals {
 	return t
 }
 
-// countUnsent counts as read what is due and was never pushed, so that the proof shows it.
-func (p *pipe[T]) countUnsent() error {
-	horizon, _ := p.timeline.due(time.Now().UnixNano())
-	r, err := p.open(time.Unix(0, p.progress.Acknowledged), time.Unix(0, horizon))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", p.signal, err)
-	}
-	defer r.Close()
-	p.partial.Read = 0
-	buf := make([]T, readAhead)
-	for {
-		n, err := r.Read(buf)
-		p.partial.Read += int64(n)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", p.signal, err)
-		}
-	}
-}
-
-func (p *pipe[T]) save() error { return p.checkpoint.update(p.signal, p.progress) }
-
 // stored asks the sink, where it is a Counter, what it holds between two wall times.
 func (p *pipe[T]) stored(ctx context.Context, from, to time.Time) (Stored, error) {
 	if c, ok := p.sink.(Counter); ok {
@@ -102,69 +83,13 @@ func (p *pipe[T]) stored(ctx context.Context, from, to time.Time) (Stored, error
 	return Stored{}, errNotCounted
 }
 
-type chunk[T Item] struct {
-	items []T
-	err   error
-}
-
-// first returns when the first item to be delivered is due; ok is false when there is none.
-func (p *pipe[T]) first() (due int64, ok bool, err error) {
-	_, end := p.source.Bounds()
-	r, err := p.open(time.Unix(0, p.progress.Acknowledged), end)
-	if err != nil {
-		return 0, false, fmt.Errorf("read %s: %w", p.signal, err)
-	}
-	defer r.Close()
-	var one [1]T
-	switch n, err := r.Read(one[:]); {
-	case n == 1:
-		return p.due(&one[0]), true, nil
-	case err == io.EOF:
-		return 0, false, nil
-	default:
-		return 0, false, fmt.Errorf("read %s: %w", p.signal, err)
-	}
-}
-
-// start begins to read ahead, from the checkpoint on.
-func (p *pipe[T]) start(ctx context.Context, g *errgroup.Group, to time.Time) error {
-	r, err := p.open(time.Unix(0, p.progress.Acknowledged), to)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", p.signal, err)
-	}
-	p.ahead = make(chan chunk[T], 2)
-	p.spent = make(chan []T, 2)
-	g.Go(func() error {
-		defer close(p.ahead)
-		defer r.Close()
-		for {
-			var items []T
-			select {
-			case items = <-p.spent:
-			default:
-				items = make([]T, readAhead)
-			}
-			n, err := r.Read(items)
-			select {
-			case p.ahead <- chunk[T]{items[:n], err}:
-			case <-ctx.Done():
-				return nil
-			}
-			if err != nil {
-				return nil
-			}
-		}
-	})
-	return nil
-}
-
 // load delivers what is due, in bulk, until nothing is. The next round is gathered while one is
 // delivered: the back end has always something to do.
 func (p *pipe[T]) load(ctx context.Context) error {
 	round, _, err := p.gatherDue(ctx)
 	for err == nil && len(round) > 0 {
 		done := make(chan error, 1)
-		go func() { done <- p.deliver(ctx, round, false) }()
+		go func() { done <- guard(func() error { return p.deliver(ctx, round) }) }()
 		next, _, gatherErr := p.gatherDue(ctx)
 		// What failed first counts, and nothing goes on behind the caller's back.
 		if err := <-done; err != nil {
@@ -183,6 +108,8 @@ func (p *pipe[T]) gatherDue(ctx context.Context) (round []T, next *T, err error)
 
 // play delivers items as they become due, until the timeline or the recording ends.
 func (p *pipe[T]) play(ctx context.Context) error {
+	p.live = true
+	p.lanes = [maxLanes][]T{} // they are as large as the rounds of the history were
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -193,11 +120,11 @@ func (p *pipe[T]) play(ctx context.Context) error {
 			return err
 		}
 		if len(round) > 0 {
-			if err := p.deliver(ctx, round, true); err != nil {
+			if err := p.deliver(ctx, round); err != nil {
 				return err
 			}
 			if len(round) < p.round {
-				if err := sleep(ctx, flushEvery-time.Since(p.lastRun)); err != nil {
+				if err := sleep(ctx, p.opts.FlushEvery-time.Since(p.lastRun)); err != nil {
 					return err
 				}
 			}
@@ -206,76 +133,24 @@ func (p *pipe[T]) play(ctx context.Context) error {
 		if ended || next == nil {
 			return nil
 		}
-		if err := p.await(ctx, p.due(next), flushEvery-time.Since(p.lastRun)); err != nil {
+		if err := p.await(ctx, p.due(next), p.opts.FlushEvery-time.Since(p.lastRun)); err != nil {
 			return err
-		}
-	}
-}
-
-// gather returns what is due before the horizon, at most about p.round items, and the item after
-// them, nil at the end. A round stays as it is until the second call after it.
-func (p *pipe[T]) gather(ctx context.Context, horizon int64) (round []T, next *T, err error) {
-	p.spaces[0], p.spaces[1] = p.spaces[1], p.spaces[0]
-	space := &p.spaces[0]
-	if *space == nil {
-		*space = make([]T, p.round+2*readAhead)
-	}
-	rest := p.buf
-	p.buf = append((*space)[:0], rest...)
-	forget(rest)
-	*space = p.buf
-	n := 0
-	for {
-		for ; n < len(p.buf); n++ {
-			due := p.due(&p.buf[n])
-			if due >= horizon || n >= p.round && due != p.due(&p.buf[n-1]) {
-				round, p.buf = p.buf[:n:n], p.buf[n:]
-				return round, &p.buf[0], nil
-			}
-		}
-		if p.readErr != nil {
-			round, p.buf = p.buf, nil
-			if p.readErr != io.EOF {
-				return nil, nil, p.readErr
-			}
-			return round, nil, nil
-		}
-		select {
-		case c, ok := <-p.ahead:
-			if !ok {
-				return nil, nil, context.Cause(ctx)
-			}
-			p.buf = append(p.buf, c.items...)
-			*space = p.buf
-			select {
-			case p.spent <- forget(c.items[:cap(c.items)]):
-			default:
-			}
-			if c.err == io.EOF {
-				p.readErr = io.EOF
-			} else if c.err != nil {
-				p.readErr = fmt.Errorf("read %s: %w", p.signal, c.err)
-			}
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
 		}
 	}
 }
 
 // deliver rebases and pushes one round, and returns when all of it is acknowledged or refused.
-func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
+func (p *pipe[T]) deliver(ctx context.Context, round []T) error {
 	p.lastRun = time.Now()
 	first, last := p.due(&round[0]), p.due(&round[len(round)-1])
-	if last >= p.progress.InDoubt {
-		// In bulk the bound follows the rounds; live it is written about once a second.
-		p.progress.InDoubt = max(last+1, p.timeline.Recorded(time.Now().Add(time.Second).UnixNano()))
-		if err := p.checkpoint.update(p.signal, p.progress); err != nil {
+	if last >= p.checkpoint.announced(p.signal) {
+		if err := p.announce(last, len(round) < p.round); err != nil {
 			return err
 		}
 	}
 	m := p.timeline.mapping()
 	var groups []dueGroup
-	if live {
+	if p.live {
 		groups = p.groups(round, m)
 	}
 	if p.prepare != nil {
@@ -286,10 +161,12 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 	var g errgroup.Group
 	for i, items := range lanes {
 		g.Go(func() error {
-			for j := range items {
-				p.rebase(&items[j], m)
-			}
-			return p.push(ctx, items, first < p.doubt, &results[i])
+			return guard(func() error {
+				for j := range items {
+					p.rebase(&items[j], m)
+				}
+				return p.push(ctx, items, first < p.doubt, &results[i])
+			})
 		})
 	}
 	err := g.Wait()
@@ -311,6 +188,7 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 	}
 	p.progress.Totals.add(sum)
 	p.progress.Acknowledged = last + 1
+	p.checkpoint.note(p.signal, p.progress.Acknowledged, p.progress.Totals)
 	p.status.set(p.signal, p.progress.Totals)
 	p.observeLateness(groups)
 	forget(round)
@@ -318,6 +196,20 @@ func (p *pipe[T]) deliver(ctx context.Context, round []T, live bool) error {
 		forget(items)
 	}
 	return nil
+}
+
+// announce has the checkpoint say that what is due up to last may be pushed. A round of the history is announced by itself,
+// one that reaches up to now together with what comes soon.
+func (p *pipe[T]) announce(last int64, upToNow bool) error {
+	if !p.live && !upToNow {
+		return p.checkpoint.announceRound(p.signal, last+1)
+	}
+	return p.checkpoint.announce(func() int64 {
+		if p.checkpoint.announced(p.signal) > last { // by another, while this one waited for its turn
+			return 0
+		}
+		return max(last+1, p.soon())
+	})
 }
 
 // split divides a round so that items of one lane value stay together and in order.
