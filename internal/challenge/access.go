@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -18,6 +19,11 @@ func (c Call) mayRun(v *Session) error {
 func (c Call) takesPart(tx Tx, session string) (bool, error) {
 	if c.Role != PlayerRole {
 		return false, nil
+	}
+	// Nearly always it is the session that the player joined last, and one row says so.
+	current, err := tx.CurrentSession(c.Name)
+	if err == nil && current.ID == session || err != nil && !errors.Is(err, ErrNotFound) {
+		return err == nil, err
 	}
 	list, err := tx.Participants(session)
 	return slices.ContainsFunc(list, func(p Participant) bool { return p.Player == c.Name }), err

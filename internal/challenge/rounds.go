@@ -65,7 +65,7 @@ func (s *Service) Rounds(ctx context.Context, c Call, p Page) ([]Round, string, 
 		out, next, err = tx.Rounds(p)
 		return err
 	})
-	return out, next, pageError(err)
+	return out, next, err
 }
 
 // CloseRound closes a round now, and ends its sessions. It is for facilitators.

@@ -65,7 +65,7 @@ func (s *Service) scenario(id string) (*scenarios.Scenario, error) {
 	v, err := s.o.Library.Load(id)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &Error{Code: Invalid, Field: "scenario", Text: fmt.Sprintf("there is no scenario %q; list them, and use an id", cut(id, maxName))}
+			return nil, &Error{Code: Invalid, Field: "/scenario", Text: fmt.Sprintf("there is no scenario %q; list them, and use an id", cut(id, maxName))}
 		}
 		return nil, &Error{Code: Unavailable, Text: "the scenario cannot be read; the server's log says why", Err: err}
 	}

@@ -3,7 +3,6 @@ package challenge
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,7 @@ func (s *Service) Sessions(ctx context.Context, c Call, f SessionFilter) ([]Sess
 		return err
 	})
 	if err != nil {
-		return nil, "", pageError(err)
+		return nil, "", err
 	}
 	now := s.now()
 	out = slices.DeleteFunc(out, func(v Session) bool { return len(f.States) > 0 && !slices.Contains(f.States, v.AsOf(now).State) })
@@ -162,14 +161,6 @@ func (s *Service) Sessions(ctx context.Context, c Call, f SessionFilter) ([]Sess
 		out[i] = out[i].AsOf(now)
 	}
 	return out, next, nil
-}
-
-// pageError says what a cursor that is none means.
-func pageError(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return invalidf("cursor", "there is no such page; begin without a cursor")
-	}
-	return err
 }
 
 // Participants lists the players of a session.
@@ -193,5 +184,5 @@ func (s *Service) Audit(ctx context.Context, c Call, session string, p Page) ([]
 		out, next, err = tx.Audit(session, p)
 		return err
 	})
-	return out, next, pageError(err)
+	return out, next, err
 }

@@ -2,7 +2,6 @@ package challenge
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -35,20 +34,21 @@ func (s *Service) Submit(ctx context.Context, c Call, id string, n NewSubmission
 		if err := c.mayPlay(tx, &x.session); err != nil {
 			return Submission{}, err
 		}
+		subs, err := tx.Submissions(id, c.Name)
+		if err != nil {
+			return Submission{}, err
+		}
 		n := NewSubmission{Suspects: slices.Clone(n.Suspects), NothingBroken: n.NothingBroken, Reasoning: n.Reasoning}
 		for i := range n.Suspects {
 			n.Suspects[i].Onset = instant(n.Suspects[i].Onset)
 		}
-		earlier, err := tx.SubmissionByKey(id, c.Name, key)
-		switch {
-		case err == nil && sameClaim(earlier, n):
-			return earlier, nil
-		case err == nil:
-			return Submission{}, Errorf(Conflict, "this idempotency key was used for another submission; use a new one")
-		case !errors.Is(err, ErrNotFound):
-			return Submission{}, err
+		if i := slices.IndexFunc(subs, func(sub Submission) bool { return sub.Key == key }); i >= 0 {
+			if !sameClaim(subs[i], n) {
+				return Submission{}, Errorf(Conflict, "this idempotency key was used for another submission; use a new one")
+			}
+			return subs[i], nil
 		}
-		return s.count(x, c, key, n)
+		return s.count(x, c, key, n, subs)
 	})
 }
 
@@ -59,8 +59,8 @@ func sameClaim(old Submission, n NewSubmission) bool {
 	})
 }
 
-// count grades a new submission, and stores it.
-func (s *Service) count(x *change, c Call, key string, n NewSubmission) (Submission, error) {
+// count grades a new submission, and stores it. subs are the player's earlier ones.
+func (s *Service) count(x *change, c Call, key string, n NewSubmission, subs []Submission) (Submission, error) {
 	v := &x.session
 	if err := submittable(v); err != nil {
 		return Submission{}, err
@@ -70,10 +70,6 @@ func (s *Service) count(x *change, c Call, key string, n NewSubmission) (Submiss
 		return Submission{}, err
 	}
 	if err := checkSubmission(n, sc, v, x.now); err != nil {
-		return Submission{}, err
-	}
-	subs, err := x.tx.Submissions(v.ID, c.Name)
-	if err != nil {
 		return Submission{}, err
 	}
 	elapsed := v.Elapsed(x.now)
