@@ -22,7 +22,7 @@ const (
 type checkpointer struct {
 	save func([]byte) error
 
-	saving chan struct{} // holds one token during a save; taken after Timeline.mu and before mu
+	saving chan struct{} // holds one token during a save; taken before Timeline.mu, and that before mu
 	last   []byte        // that was saved
 
 	mu sync.Mutex // guards c
@@ -56,14 +56,16 @@ func (k *checkpointer) announced(signal Signal) int64 {
 }
 
 // announce saves that items of all signals may be pushed from now on that are due before the recorded time that until
-// returns when it is this call's turn.
+// returns when it is this call's turn; 0 if that is no longer needed.
 func (k *checkpointer) announce(until func() int64) error {
 	if k == nil {
 		return nil
 	}
-	k.saving <- struct{}{}
-	defer k.saved()
+	defer k.hold()()
 	u := until()
+	if u == 0 {
+		return nil
+	}
 	return k.write(func(c *Checkpoint) {
 		for name := range c.Signals {
 			c.doubt(name, u)
@@ -87,9 +89,12 @@ func (c *Checkpoint) doubt(signal Signal, until int64) {
 // flush saves the progress.
 func (k *checkpointer) flush() error { return k.change(func(*Checkpoint) {}) }
 
-// keep saves the clock.
+// keep saves the clock. Its caller holds the checkpointer.
 func (k *checkpointer) keep(next clock) error {
-	return k.change(func(c *Checkpoint) { c.clock = next.clone() })
+	if k == nil {
+		return nil
+	}
+	return k.write(func(c *Checkpoint) { c.clock = next.clone() })
 }
 
 // done saves that the session ended.
@@ -102,15 +107,20 @@ func (k *checkpointer) change(do func(*Checkpoint)) error {
 	if k == nil {
 		return nil
 	}
-	k.saving <- struct{}{}
-	defer k.saved()
+	defer k.hold()()
 	return k.write(do)
 }
 
-// saved gives the token back.
-func (k *checkpointer) saved() { <-k.saving }
+// hold waits for its turn to save, which lasts until release.
+func (k *checkpointer) hold() (release func()) {
+	if k == nil {
+		return func() {}
+	}
+	k.saving <- struct{}{}
+	return func() { <-k.saving }
+}
 
-// write is change for those who hold the token. Progress is noted meanwhile.
+// write is change for those who hold the checkpointer. Progress is noted meanwhile.
 func (k *checkpointer) write(do func(*Checkpoint)) error {
 	k.mu.Lock()
 	next := k.c.clone()

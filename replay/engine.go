@@ -166,7 +166,7 @@ func (r *Replay) checkWindows() error {
 // ends it stops at once, without a proof; Stop ends the session in good order. On an error the
 // session can be resumed from its checkpoint.
 func (r *Replay) Run(ctx context.Context) (*Proof, error) {
-	if err := r.deliver(ctx); err != nil {
+	if err := errors.Join(r.deliver(ctx), r.checkpoint.flush()); err != nil {
 		return nil, err
 	}
 	if err := r.endStale(ctx); err != nil {
@@ -292,13 +292,13 @@ func (r *Replay) signals() []Signal {
 	return names
 }
 
-// each runs one stage of all pipes at once and saves their progress.
+// each runs one stage of all pipes at once.
 func (r *Replay) each(ctx context.Context, stage func(runner, context.Context) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, p := range r.pipes {
 		g.Go(func() error { return guard(func() error { return stage(p, gctx) }) })
 	}
-	err := errors.Join(g.Wait(), r.checkpoint.flush())
+	err := g.Wait()
 	if err != nil && errors.Is(context.Cause(ctx), errDrain) {
 		r.log.Error(errDrain.Error(), "after", r.opts.Drain)
 		for _, p := range r.pipes { // the proof shows the difference
@@ -348,6 +348,7 @@ func (r *Replay) StopAt(at time.Time) {
 // change changes the clock as of now. The checkpoint has the change before it takes effect, since a
 // session that is resumed by another clock would push again what was pushed by this one. On an error nothing changes.
 func (r *Replay) change(do func(c *clock, now int64)) error {
+	defer r.checkpoint.hold()()
 	return r.timeline.change(func(c *clock) { do(c, time.Now().UnixNano()) }, r.checkpoint.keep)
 }
 
