@@ -44,9 +44,7 @@ func landmarks(path []ExplainedStep, catalogue []scenarios.Service) []landmark {
 		case PrometheusBackend:
 			m.metrics = metricNames(step.Query)
 		case JaegerBackend:
-			if found := searchedOperation.FindStringSubmatch(step.Query); found != nil {
-				m.operation = found[1] + found[2]
-			}
+			m.operation = operationOf(step.Query)
 			if found := searchedService.FindStringSubmatch(step.Query); found != nil {
 				m.services = []string{found[1]} // others may be named by the operation
 			}
@@ -56,12 +54,19 @@ func landmarks(path []ExplainedStep, catalogue []scenarios.Service) []landmark {
 	return out
 }
 
-// How the golden path writes a search for traces, as in docs/scenario-authoring.md.
+// How golden paths (docs/scenario-authoring.md) and trails write a search for traces.
 var (
 	searchedOperation = regexp.MustCompile(`(?:^|\s)operation=(?:"([^"]*)"|(\S+))`)
 	searchedService   = regexp.MustCompile(`(?:^|\s)service=(\S+)`)
 	variable          = regexp.MustCompile(`\$__\w+|\$\{__\w+\}`)
 )
+
+func operationOf(search string) string {
+	if found := searchedOperation.FindStringSubmatch(search); found != nil {
+		return found[1] + found[2]
+	}
+	return ""
+}
 
 // metricNames are the metrics that a PromQL expression selects, none when it cannot be parsed.
 func metricNames(query string) []string {
@@ -84,7 +89,7 @@ func (m landmark) near(e TrailEntry) bool {
 	if e.Backend != m.backend || m.backend == PrometheusBackend && !mentionsAny(e.Query, m.metrics) {
 		return false
 	}
-	if m.operation != "" && strings.Contains(e.Query, "operation=") && !strings.Contains(e.Query, m.operation) {
+	if asked := operationOf(e.Query); m.operation != "" && asked != "" && asked != m.operation {
 		return false
 	}
 	if len(m.services) == 0 {

@@ -132,7 +132,7 @@ func (b *report) player(p *PlayerDebrief) {
 		b.printf("\n### Trail\n\n")
 	}
 	for _, e := range p.Trail {
-		b.printf("- %s %s %s: %s\n", b.elapsed(e.At), e.Backend, escape(e.Endpoint), escape(e.Query))
+		b.printf("- %s %s %s: %s\n", b.elapsed(e.At), e.Backend, escape(e.Endpoint), code(e.Query))
 	}
 	if more := p.TrailSize - len(p.Trail); more > 0 {
 		b.printf("- and %d more\n", more)
@@ -199,5 +199,21 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // escape writes what people wrote as one line of Markdown that is text and nothing else.
 func escape(s string) string { return markup.Replace(oneLine(s)) }
+
+// code writes a query as code, between more backticks than it has in a row.
+func code(s string) string {
+	s = oneLine(s)
+	if s == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if len(fence) > 1 {
+		s = " " + s + " "
+	}
+	return fence + s + fence
+}
 
 var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", `*`, `\*`, `_`, `\_`, `[`, `\[`, `]`, `\]`, `<`, `&lt;`, `>`, `&gt;`, `&`, `&amp;`, `#`, `\#`, `|`, `\|`, `~`, `\~`, `!`, `\!`)

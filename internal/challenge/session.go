@@ -124,9 +124,14 @@ func (s *Session) end(at time.Time, why EndReason) {
 		s.Clock.Pauses = slices.Clone(s.Clock.Pauses) // a Session is a value: its copies share the array
 		s.Clock.Pauses[len(s.Clock.Pauses)-1].To = at
 	}
-	if s.Mode == Solo && why != Failed && s.Clock.Elapsed(at) > 0 {
+	if s.Mode == Solo && why != Failed && s.paged() {
 		s.reveal(at)
 	}
+}
+
+// paged tells whether the page has come, or had come when the session ended.
+func (s *Session) paged() bool {
+	return s.State.Running() || s.State.Over() && !s.Clock.Page.IsZero() && !s.EndedAt.Before(s.Clock.Page)
 }
 
 // reveal opens the answer of a session that is over.

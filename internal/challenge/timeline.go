@@ -32,17 +32,12 @@ func (s *Service) briefing(v *Session, sc *scenarios.Scenario) Briefing {
 		Version: sc.Version, ID: sc.ID, Title: sc.Title, Difficulty: sc.Difficulty, Brief: sc.Brief,
 		Timebox: sc.Timebox, History: sc.History, Services: sc.Services, Diagram: sc.Diagram,
 	}}
-	if paged(v) {
+	if v.paged() {
 		b.Page = v.PageAt
 		b.Scenario.Page = scenarios.Page{Alert: sc.Page.Alert, Labels: sc.Page.Labels}
 		b.Scenario.Suspects = sc.Suspects
 	}
 	return b
-}
-
-// paged tells whether the page of a session has come.
-func paged(v *Session) bool {
-	return v.State.Running() || v.State.Over() && v.Clock.Elapsed(v.EndedAt) > 0
 }
 
 // Timeline has everything up to now, oldest first.
@@ -81,7 +76,7 @@ func timeline(v *Session, sc *scenarios.Scenario, stored []Event, now time.Time)
 			out = append(out, Event{Session: v.ID, At: at, Kind: ChangeEvent, Service: c.Service, Title: string(c.Kind), Text: c.Summary, Author: c.Author})
 		}
 	}
-	if paged(v) {
+	if v.paged() {
 		out = append(out, Event{Session: v.ID, At: v.PageAt, Kind: PageEvent, Service: sc.Page.Labels["service"], Title: "Page", Text: sc.Page.Alert})
 	}
 	slices.SortStableFunc(out, func(a, b Event) int { return a.At.Compare(b.At) })

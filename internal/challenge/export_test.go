@@ -1,0 +1,28 @@
+package challenge
+
+import "time"
+
+// Entrant and RankAt let tests rank without a store.
+type Entrant struct {
+	Player  string
+	Session Session
+	Subs    []Submission
+}
+
+func RankAt(entrants []Entrant, now time.Time) []Rank {
+	var list []entrant
+	for _, e := range entrants {
+		list = append(list, entrant{e.Player, &e.Session, e.Subs})
+	}
+	return rank(list, now)
+}
+
+var (
+	Season    = season
+	Mentions  = mentions
+	Landmarks = landmarks
+	Near      = landmark.near
+)
+
+// Lockout is how long a wrong submission locks out.
+func Lockout(r Rules, before int) time.Duration { return r.lockout(before) }
