@@ -19,8 +19,8 @@ type dialect struct {
 	commit func(ctx context.Context, conn *sql.Conn) (final bool, err error)
 	// retry tells whether a statement was refused because of other transactions, so that the whole transaction can run again.
 	retry func(err error) bool
-	// prepare says that the driver keeps no prepared statements of its own.
-	prepare bool
+	// remote says that there is a network in between. Its driver keeps prepared statements by itself, unlike that of SQLite.
+	remote bool
 }
 
 // questionMarks leaves placeholders as they are.

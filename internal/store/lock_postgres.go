@@ -44,12 +44,8 @@ type postgresLocks struct {
 }
 
 func newPostgresLocks(config *pgx.ConnConfig, log *slog.Logger) *postgresLocks {
-	config = config.Copy()
-	for name, value := range lockParams {
-		config.RuntimeParams[name] = value
-	}
 	l := &postgresLocks{
-		config: config, log: log, held: map[int64]*heldLock{},
+		config: with(config, lockParams), log: log, held: map[int64]*heldLock{},
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go l.watch()
@@ -161,7 +157,15 @@ func (l *postgresLocks) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.conn != nil {
+	if l.conn == nil {
+		return nil
+	}
+	// PostgreSQL may take a while to notice that the connection has ended.
+	err := l.do(func(ctx context.Context) error {
+		_, err := l.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+		return err
+	})
+	if err == nil {
 		l.drop(ErrClosed)
 	}
 	return nil

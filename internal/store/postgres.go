@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -24,11 +25,12 @@ const (
 	connectTimeout = 5 * time.Second
 )
 
-// sessionParams bound what a process that hangs, or whose machine is gone, can hold up: the writer's lock among others.
-var sessionParams = map[string]string{
-	"statement_timeout":                   "10s",
-	"idle_in_transaction_session_timeout": "5s",
-}
+// These parameters bound what a process that hangs, or whose machine is gone, can hold up: a writer all others. It runs
+// its transaction again when it was only slow.
+var (
+	writeParams = map[string]string{"statement_timeout": "10s", "idle_in_transaction_session_timeout": "3s"}
+	readParams  = map[string]string{"statement_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+)
 
 var postgresDialect = dialect{
 	bind:        dollars,
@@ -38,6 +40,7 @@ var postgresDialect = dialect{
 	begin:  fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)", lockKey("writer")),
 	commit: commitPostgres,
 	retry:  retryPostgres,
+	remote: true,
 }
 
 // commitPostgres looks at the answer: COMMIT of a transaction that PostgreSQL has given up succeeds, as ROLLBACK.
@@ -77,19 +80,22 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (_ *Stor
 
 	s := &Store{dialect: postgresDialect, locks: newPostgresLocks(config, log)}
 	s.onClose(s.locks.close)
-	bounded := config.Copy()
-	for name, value := range sessionParams {
-		bounded.RuntimeParams[name] = value
-	}
-	s.reads = stdlib.OpenDB(*bounded)
+	s.reads = stdlib.OpenDB(*with(config, readParams))
 	s.reads.SetMaxOpenConns(postgresReaders)
 	s.reads.SetMaxIdleConns(postgresReaders)
 	s.onClose(s.reads.Close)
-	writes := stdlib.OpenDB(*bounded)
+	writes := stdlib.OpenDB(*with(config, writeParams))
 	s.onClose(writes.Close)
 	s.writer = newWriter(writes, s.dialect, log)
 	s.onClose(s.writer.close)
 	return s, nil
+}
+
+// with is a copy of a configuration with more parameters.
+func with(config *pgx.ConnConfig, params map[string]string) *pgx.ConnConfig {
+	config = config.Copy()
+	maps.Copy(config.RuntimeParams, params)
+	return config
 }
 
 // parseURL reads a URL. Its errors never hold the password, as those of pgx and net/url can.

@@ -26,8 +26,7 @@ var sqliteDialect = dialect{
 		_, err := conn.ExecContext(ctx, "COMMIT")
 		return true, err
 	},
-	retry:   func(error) bool { return false }, // there is no other writer
-	prepare: true,
+	retry: func(error) bool { return false }, // there is no other writer
 }
 
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (_ *Store, err error) {

@@ -17,6 +17,9 @@ type tx struct {
 	q    querier
 	bind func(query string) string
 	used bool // a statement that may write has run
+	// sessions are those that were read or nil in View. Nobody else writes between begin and commit, so they stay true from one call
+	// of the batch to the next.
+	sessions map[string]challenge.Session
 	// failed is the first error of a statement. The transaction is good for nothing after it, on PostgreSQL at least.
 	failed error
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"slices"
 	"strings"
 
 	"firedrill/internal/challenge"
@@ -40,7 +41,19 @@ func sessionValues(s challenge.Session) []any {
 }
 
 func (t *tx) Session(id string) (challenge.Session, error) {
-	return one(t, "read session", scanSession, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = ?`, id)
+	id = clean(id)
+	s, known := t.sessions[id]
+	if !known {
+		var err error
+		if s, err = one(t, "read session", scanSession, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = ?`, id); err != nil {
+			return s, err
+		}
+		if t.sessions != nil {
+			t.sessions[id] = s
+		}
+	}
+	s.Clock.Pauses = slices.Clone(s.Clock.Pauses) // the caller may change it
+	return s, nil
 }
 
 func (t *tx) Sessions(f challenge.SessionFilter) ([]challenge.Session, string, error) {
@@ -95,6 +108,7 @@ func (t *tx) InsertSession(s challenge.Session, secret []byte) error {
 }
 
 func (t *tx) UpdateSession(s challenge.Session) error {
+	delete(t.sessions, clean(s.ID))
 	_, err := t.change("update session", `UPDATE sessions SET title = ?, mode = ?, scenario = ?, difficulty = ?, round = ?, created_by = ?,
 		created_at = ?, state = ?, page_at = ?, timebox = ?, closes = ?, clock_page = ?, pauses = ?, speed = ?, unranked = ?, ended_at = ?,
 		end_reason = ?, failure = ?, revealed = ?, version = version + 1, change = `+nextChange+` WHERE id = ? RETURNING version`,
