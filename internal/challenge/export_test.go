@@ -1,6 +1,10 @@
 package challenge
 
-import "time"
+import (
+	"context"
+	"log/slog"
+	"time"
+)
 
 // Entrant and RankAt let tests rank without a store.
 type Entrant struct {
@@ -26,3 +30,15 @@ var (
 
 // Lockout is how long a wrong submission locks out.
 func Lockout(r Rules, before int) time.Duration { return r.lockout(before) }
+
+// Watchers lets tests watch without a store.
+type Watchers struct{ ws *watchers }
+
+func NewWatchers(versions func(context.Context, int64) (map[string]int64, int64, error)) Watchers {
+	return Watchers{newWatchers(versions, slog.New(slog.DiscardHandler))}
+}
+
+func (w Watchers) Add(ctx context.Context, session string) <-chan int64 {
+	return w.ws.add(ctx, session).ch
+}
+func (w Watchers) Close() { w.ws.close() }

@@ -92,6 +92,13 @@ func TestFailure(t *testing.T) {
 		t.Errorf("got %+v", v)
 	}
 	wantCode(t, "debrief", drop(a.Debrief(ctx, ana, id)), challenge.WrongState)
+
+	ended := a.create(boss, challenge.Together).ID
+	before := must2(a.End(ctx, boss, ended))
+	v = must2(a.Advance(ctx, ended, challenge.Progress{State: challenge.Ended, Failure: "it was stopped while it was loaded"}))
+	if v.EndReason != challenge.Facilitated || v.Failure != "" || v.Version != before.Version {
+		t.Errorf("a report after the end has changed it: %+v", v)
+	}
 }
 
 func TestCreateSessionErrors(t *testing.T) {
@@ -213,6 +220,7 @@ func TestMayRead(t *testing.T) {
 		}
 		wantCode(t, name+" of a live session that was not joined", read(ben, together), want)
 	}
+	wantCode(t, "join another's solo session", drop(a.Join(ctx, ben, solo)), challenge.Forbidden)
 	must1(t, drop(a.End(ctx, boss, together)))
 	for name, read := range reads {
 		wantCode(t, name+" of another's session that is over", read(ben, together), challenge.Forbidden)
@@ -222,8 +230,8 @@ func TestMayRead(t *testing.T) {
 	wantCode(t, "audit", drop2(a.Audit(ctx, ana, "", challenge.Page{})), challenge.Forbidden)
 	log, _, err := a.Audit(ctx, boss, solo, challenge.Page{})
 	must1(t, err)
-	if n := len(slices.DeleteFunc(log, func(e challenge.AuditEntry) bool { return !e.Refused || e.Actor != "ben" })); n != len(reads) {
-		t.Errorf("%d of %d refused reads of %s are audited", n, len(reads), solo)
+	if n := len(slices.DeleteFunc(log, func(e challenge.AuditEntry) bool { return !e.Refused || e.Actor != "ben" })); n != len(reads)+1 {
+		t.Errorf("%d of %d refused calls about %s are audited", n, len(reads)+1, solo)
 	}
 }
 

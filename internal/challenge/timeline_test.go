@@ -87,7 +87,7 @@ func TestBriefing(t *testing.T) {
 	must1(t, drop(a.Start(ctx, boss, id)))
 	a.load(id)
 	b := must2(a.Briefing(ctx, ana, id))
-	if b.Scenario.Page.Alert == "" || len(b.Scenario.Suspects.Causes) != 2 || !b.Page.Equal(a.clock()) {
+	if b.Scenario.Page.Alert == "" || len(b.Scenario.Suspects.Causes) != 2 || !b.Page.Equal(a.clock()) || len(b.Scenario.Injects) > 0 || len(b.Scenario.Changes) > 0 {
 		t.Errorf("after the page: %+v", b)
 	}
 }

@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"firedrill/internal/challenge"
@@ -23,6 +24,48 @@ func receive(tb testing.TB, versions <-chan int64) int64 {
 		tb.Fatal("nothing came")
 	}
 	return 0
+}
+
+// TestWatchOnce checks that a version that is found again, as when the database is asked, is not told again, and that the database is asked
+// only while somebody watches.
+func TestWatchOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		ws := challenge.NewWatchers(func(context.Context, int64) (map[string]int64, int64, error) {
+			asked++
+			return map[string]int64{"s1": 7}, 1, nil
+		})
+		time.Sleep(time.Minute)
+		if asked > 0 {
+			t.Errorf("asked %d times for nobody", asked)
+		}
+		watching, stop := context.WithCancel(t.Context())
+		first, second := ws.Add(watching, "s1"), ws.Add(watching, "s1")
+		time.Sleep(10*time.Second + 1)
+		if asked != 11 {
+			t.Errorf("asked %d times in 10 s, want 11", asked)
+		}
+		for _, ch := range []<-chan int64{first, second} {
+			if v := <-ch; v != 7 {
+				t.Errorf("got version %d, want 7", v)
+			}
+			if len(ch) > 0 {
+				t.Errorf("got version %d once more", <-ch)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		if len(first) > 0 {
+			t.Errorf("got version %d again", <-first)
+		}
+		stop()
+		synctest.Wait()
+		asked = 0
+		time.Sleep(time.Minute)
+		if _, ok := <-first; ok || asked > 0 {
+			t.Errorf("after the end: open %t, asked %d times", ok, asked)
+		}
+		ws.Close()
+	})
 }
 
 // TestWatch checks that changes are told, those by other processes too, and that only the newest waits.
