@@ -24,7 +24,7 @@ func playChild(url string) {
 		os.Exit(1)
 	}
 	var print sync.Mutex
-	for player := range 16 {
+	for player := range 128 {
 		go func() {
 			for n := 0; ; n++ {
 				sub := submission(session(1).ID, fmt.Sprint(player), fmt.Sprintf("%d-%d", player, n))

@@ -112,6 +112,10 @@ func TestLockLost(t *testing.T) {
 		t.Errorf("lock that another store has taken over: %v, want ErrLocked", err)
 	}
 	lock(t, one, "session/b") // on a new connection
+	b.Unlock()                // of the one that was lost
+	if _, err := two.Lock(context.Background(), "session/b"); !errors.Is(err, challenge.ErrLocked) {
+		t.Errorf("lock after an Unlock of the one that was lost: %v, want ErrLocked", err)
+	}
 }
 
 // TestLockConnectionEndsUnnoticed is the same with nothing held: the next lock finds out, and is taken all the same.

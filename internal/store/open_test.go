@@ -68,7 +68,7 @@ func TestOpenNewerSchema(t *testing.T) {
 func TestOpenAtOnce(t *testing.T) {
 	url := pgtest.NewDatabase(t)
 	var wait sync.WaitGroup
-	for range 4 {
+	for range 10 {
 		wait.Go(func() {
 			s, err := store.Open(context.Background(), url, nil)
 			if err != nil {

@@ -53,7 +53,8 @@ func TestUpdateTogether(t *testing.T) {
 						}
 						switch i {
 						case 3:
-							return errTest
+							_, err := tx.Session(id) // which nobody may see afterwards
+							return errors.Join(err, errTest)
 						case 6: // a statement fails, and fn does not care
 							again := taken
 							_ = tx.InsertSubmission(&again)
@@ -69,8 +70,8 @@ func TestUpdateTogether(t *testing.T) {
 						t.Errorf("call %d: %v", i, err)
 					}
 				})
+				synctest.Wait() // so that they come in this order
 			}
-			synctest.Wait()
 			free()
 			wait.Wait()
 
@@ -78,17 +79,13 @@ func TestUpdateTogether(t *testing.T) {
 			for _, sub := range read(t, s, func(tx challenge.Tx) ([]challenge.Submission, error) { return tx.Submissions(id, "") }) {
 				got[sub.Player] = true
 			}
-			for i, n := range runs {
+			for i := range runs {
 				if want := i != 1 && i != 3 && i != 6 && i != 9; got[fmt.Sprint(i)] != want {
 					t.Errorf("submission of call %d is there: %v, want %v", i, !want, want)
 				}
-				if n > 2 || n == 1 && i == 3 {
-					t.Errorf("call %d ran %d times", i, n)
-				}
 			}
-			if runs[0]+runs[2]+runs[4] < 4 {
-				t.Errorf("runs %v: the calls had no transaction in common", runs)
-			}
+			// The first that fails after it wrote makes those up to it run again.
+			equal(t, "runs", runs, []int{2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1})
 			v := read(t, s, func(tx challenge.Tx) (challenge.Session, error) { return tx.Session(id) })
 			if count := v.Timebox - session(1).Timebox; count != 8 || v.Version != 9 {
 				t.Errorf("the session was counted up %d times to version %d, want 8 and 9", count, v.Version)
