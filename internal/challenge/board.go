@@ -153,12 +153,17 @@ func (s *Service) RoundBoard(ctx context.Context, c Call, id string) ([]Rank, er
 		out, err = roundBoard(tx, id, s.now())
 		return err
 	})
-	for i := range out {
-		if c.Role != FacilitatorRole && out[i].Player != c.Name {
-			out[i].Session = ""
+	return hideSessions(out, c), err
+}
+
+// hideSessions leaves out which sessions other players have.
+func hideSessions(ranks []Rank, c Call) []Rank {
+	for i := range ranks {
+		if c.Role != FacilitatorRole && ranks[i].Player != c.Name {
+			ranks[i].Session = ""
 		}
 	}
-	return out, err
+	return ranks
 }
 
 func roundBoard(tx Tx, id string, now time.Time) ([]Rank, error) {

@@ -37,6 +37,7 @@ func (s *Service) Debrief(ctx context.Context, c Call, id string) (Debrief, erro
 		out.Events = timeline(v, sc, stored, now)
 		if v.Mode == InRound {
 			out.Ranks, err = roundBoard(tx, v.Round, now)
+			out.Ranks = hideSessions(out.Ranks, c)
 		} else {
 			out.Ranks, err = sessionBoard(tx, v, now)
 		}

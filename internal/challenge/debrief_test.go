@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"firedrill/internal/challenge"
+	"firedrill/internal/grade"
 	"firedrill/scenarios"
 )
 
@@ -148,6 +149,23 @@ func TestLandmarks(t *testing.T) {
 		}
 		if got := strings.Join(near, " "); got != c.want {
 			t.Errorf("%s %s: near %q, want %q", c.backend, c.query, got, c.want)
+		}
+	}
+}
+
+// TestLandmarksOfLibrary checks on every golden path of the program that who asks what a step asks is close to it.
+func TestLandmarksOfLibrary(t *testing.T) {
+	library := must2(scenarios.Open(""))
+	grader := grade.New(library)
+	for _, id := range library.IDs() {
+		path := must2(grader.Explain(id)).GoldenPath
+		for i, m := range challenge.Landmarks(path, must2(library.Load(id)).Services) {
+			if !challenge.Near(m, challenge.TrailEntry{Backend: challenge.Backend(path[i].Datasource), Query: path[i].Query}) {
+				t.Errorf("%s: step %d is not close to itself", id, i+1)
+			}
+			if challenge.Near(m, challenge.TrailEntry{Backend: challenge.Backend(path[i].Datasource), Query: "up"}) {
+				t.Errorf("%s: any question is close to step %d", id, i+1)
+			}
 		}
 	}
 }

@@ -73,6 +73,11 @@ func TestRound(t *testing.T) {
 		if err != nil || len(d.Ranks) != 2 || len(d.Players) != 1 || d.Players[0].Player != c.call.Name {
 			t.Errorf("debrief of %s: %v, %d ranks, %d players; want the round's ranks and the player alone", c.call.Name, err, len(d.Ranks), len(d.Players))
 		}
+		for _, r := range d.Ranks {
+			if (r.Session == c.id) != (r.Player == c.call.Name) || r.Player != c.call.Name && r.Session != "" {
+				t.Errorf("%s is shown the session %q of %s", c.call.Name, r.Session, r.Player)
+			}
+		}
 	}
 }
 

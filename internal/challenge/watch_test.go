@@ -36,12 +36,14 @@ func TestWatchOnce(t *testing.T) {
 			return map[string]int64{"s1": 7}, 1, nil
 		})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if asked > 0 {
 			t.Errorf("asked %d times for nobody", asked)
 		}
 		watching, stop := context.WithCancel(t.Context())
 		first, second := ws.Add(watching, "s1"), ws.Add(watching, "s1")
 		time.Sleep(10*time.Second + 1)
+		synctest.Wait()
 		if asked != 11 {
 			t.Errorf("asked %d times in 10 s, want 11", asked)
 		}
@@ -54,6 +56,7 @@ func TestWatchOnce(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if len(first) > 0 {
 			t.Errorf("got version %d again", <-first)
 		}
@@ -61,6 +64,7 @@ func TestWatchOnce(t *testing.T) {
 		synctest.Wait()
 		asked = 0
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if _, ok := <-first; ok || asked > 0 {
 			t.Errorf("after the end: open %t, asked %d times", ok, asked)
 		}
