@@ -45,20 +45,22 @@ var postgresDialect = dialect{
 
 // commitPostgres looks at the answer: COMMIT of a transaction that PostgreSQL has given up succeeds, as ROLLBACK.
 func commitPostgres(ctx context.Context, conn *sql.Conn) (final bool, err error) {
+	var answer string
 	err = conn.Raw(func(driver any) error {
 		tag, err := driver.(*stdlib.Conn).Conn().Exec(ctx, "COMMIT")
-		if err == nil && tag.String() != "COMMIT" {
-			err = errors.New("commit was answered with " + tag.String())
-		}
+		answer = tag.String()
 		return err
 	})
+	if err == nil && answer != "COMMIT" {
+		return false, fmt.Errorf("commit was answered with %s", answer)
+	}
 	return !retryPostgres(err), err
 }
 
-// retryPostgres knows the class "transaction rollback" (PostgreSQL documentation, appendix A).
+// retryPostgres knows serialization_failure and deadlock_detected (PostgreSQL documentation, appendix A).
 func retryPostgres(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "40")
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (_ *Store, err error) {

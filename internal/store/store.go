@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"firedrill/internal/challenge"
 )
@@ -47,11 +48,14 @@ type Store struct {
 	locks   locker
 	// closers are run by Close, the last one first.
 	closers []func() error
+	closing sync.Once
+	closed  error // what Close returns
 }
 
 // Open opens a database, which is created if it is a file that does not exist, and brings its schema up to date. A
 // URL is "postgres://user:password@host:port/database", "sqlite:PATH", or a path. A SQLite file belongs to one
-// process at a time, a second one is refused; it gets a folder "PATH-lock" beside it. ctx bounds the opening only. A nil log discards.
+// process at a time, a second one is refused; it gets a folder "PATH-lock" beside it. PostgreSQL,
+// 12 or newer, must be reached directly, or through a pooler that gives each client a connection of its own. ctx bounds the opening only. A nil log discards.
 func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -99,12 +103,12 @@ func (s *Store) Lock(ctx context.Context, name string) (challenge.Lock, error) {
 // Close waits for the transaction that is under way, gives up all locks and closes the database. Calls that wait return
 // ErrClosed.
 func (s *Store) Close() error {
-	var err error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.closers[i]())
-	}
-	s.closers = nil
-	return err
+	s.closing.Do(func() {
+		for i := len(s.closers) - 1; i >= 0; i-- {
+			s.closed = errors.Join(s.closed, s.closers[i]())
+		}
+	})
+	return s.closed
 }
 
 func (s *Store) onClose(f func() error) { s.closers = append(s.closers, f) }

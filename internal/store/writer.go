@@ -161,10 +161,11 @@ func (w *writer) attempt(ctx context.Context, batch []*call, savepoints bool) (f
 			return false, err
 		}
 	}
-	if final, err := w.dialect.commit(ctx, w.conn.Conn); err != nil {
-		return final, fmt.Errorf("commit: %w", err)
+	final, err = w.dialect.commit(ctx, w.conn.Conn)
+	if final && err != nil {
+		err = fmt.Errorf("commit, which may or may not have been made: %w", err)
 	}
-	return false, nil
+	return final, err
 }
 
 // one runs a call. Its error means that the whole transaction must be rolled back. Calls rarely fail once they have

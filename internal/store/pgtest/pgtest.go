@@ -18,7 +18,7 @@ import (
 )
 
 // startWithin is generous: test machines are small and busy.
-const startWithin = time.Minute
+const startWithin = 2 * time.Minute
 
 var shared struct {
 	sync.Mutex

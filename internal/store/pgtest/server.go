@@ -56,7 +56,7 @@ func startIn(dir, bin string, as *account) (*server, error) {
 		}
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", filepath.Join(dir, "data"), "--username=firedrill", "--pwfile="+secret,
-		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8")
+		"--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")
 	initdb.Dir, initdb.SysProcAttr = dir, as.attr()
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
