@@ -2,6 +2,7 @@ package challenge_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,22 +31,22 @@ func receive(tb testing.TB, versions <-chan int64) int64 {
 // only while somebody watches.
 func TestWatchOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int64
 		ws := challenge.NewWatchers(func(context.Context, int64) (map[string]int64, int64, error) {
-			asked++
+			asked.Add(1)
 			return map[string]int64{"s1": 7}, 1, nil
 		})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if asked > 0 {
-			t.Errorf("asked %d times for nobody", asked)
+		if asked.Load() > 0 {
+			t.Errorf("asked %d times for nobody", asked.Load())
 		}
 		watching, stop := context.WithCancel(t.Context())
 		first, second := ws.Add(watching, "s1"), ws.Add(watching, "s1")
 		time.Sleep(10*time.Second + 1)
 		synctest.Wait()
-		if asked != 11 {
-			t.Errorf("asked %d times in 10 s, want 11", asked)
+		if asked.Load() != 11 {
+			t.Errorf("asked %d times in 10 s, want 11", asked.Load())
 		}
 		for _, ch := range []<-chan int64{first, second} {
 			if v := <-ch; v != 7 {
@@ -62,11 +63,11 @@ func TestWatchOnce(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
-		asked = 0
+		asked.Store(0)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if _, ok := <-first; ok || asked > 0 {
-			t.Errorf("after the end: open %t, asked %d times", ok, asked)
+		if _, ok := <-first; ok || asked.Load() > 0 {
+			t.Errorf("after the end: open %t, asked %d times", ok, asked.Load())
 		}
 		ws.Close()
 	})
