@@ -72,14 +72,14 @@ func (s *Service) view(ctx context.Context, c Call, id, action string, may func(
 	if err == nil {
 		return nil
 	}
-	return s.refused(ctx, c, command{action: action, subject: id, quiet: true}, err)
+	return s.refused(ctx, c, &command{action: action, subject: id, quiet: true}, err)
 }
 
 // onlyFacilitators refuses a read to players.
 func (s *Service) onlyFacilitators(ctx context.Context, c Call, action string) error {
 	err := checkCall(c)
 	if err == nil && c.Role != FacilitatorRole {
-		err = s.refused(ctx, c, command{action: action, quiet: true}, Errorf(Forbidden, "only a facilitator can see this"))
+		err = s.refused(ctx, c, &command{action: action, quiet: true}, Errorf(Forbidden, "only a facilitator can see this"))
 	}
 	return err
 }

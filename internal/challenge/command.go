@@ -16,7 +16,7 @@ const keyLife = 24 * time.Hour
 // command is a call that changes something.
 type command struct {
 	action  string // of the audit, such as session.pause
-	subject string // ID of the session or round; "" while there is none
+	subject string // ID of the session or round; of one that is created, fn says it
 	detail  string // of the audit
 	args    any    // all that was asked, to tell a repeated call from another one with the same key
 	// quiet commands are those of players: only what was forbidden is audited.
@@ -25,12 +25,12 @@ type command struct {
 
 // run runs a command in one transaction. fn refuses before it writes. A call that repeats the idempotency key of an
 // earlier one gets that one's result. What is allowed is audited with it, what is refused after it.
-func run[T any](ctx context.Context, s *Service, c Call, cmd command, fn func(tx Tx) (T, error)) (T, error) {
+func run[T any](ctx context.Context, s *Service, c Call, cmd *command, fn func(tx Tx) (T, error)) (T, error) {
 	var out, none T
 	if err := checkCall(c); err != nil {
 		return none, err
 	}
-	request, err := fingerprint(cmd)
+	request, err := cmd.fingerprint()
 	if err != nil {
 		return none, err
 	}
@@ -72,7 +72,7 @@ func run[T any](ctx context.Context, s *Service, c Call, cmd command, fn func(tx
 }
 
 // fingerprint identifies what a command asks for.
-func fingerprint(cmd command) (string, error) {
+func (cmd *command) fingerprint() (string, error) {
 	text, err := json.Marshal([]any{cmd.action, cmd.subject, cmd.args})
 	if err != nil {
 		return "", fmt.Errorf("read arguments of %s: %w", cmd.action, err)
@@ -110,7 +110,7 @@ func (s *Service) forget(tx Tx, now time.Time) error {
 }
 
 // entry is the audit's line about a command.
-func (c Call) entry(cmd command, now time.Time) AuditEntry {
+func (c Call) entry(cmd *command, now time.Time) AuditEntry {
 	return AuditEntry{
 		At: now, Actor: cut(c.Name, maxName), Role: c.Role, Remote: cut(c.Remote, maxTitle),
 		Action: cmd.action, Session: cmd.subject, Detail: cut(cmd.detail, maxDetail),
@@ -118,7 +118,7 @@ func (c Call) entry(cmd command, now time.Time) AuditEntry {
 }
 
 // refused audits what was refused, and returns the reason.
-func (s *Service) refused(ctx context.Context, c Call, cmd command, reason error) error {
+func (s *Service) refused(ctx context.Context, c Call, cmd *command, reason error) error {
 	var e *Error
 	if !errors.As(reason, &e) {
 		return reason

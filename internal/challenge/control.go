@@ -10,7 +10,7 @@ import (
 )
 
 // control runs a command on a session, which the caller must be allowed to run.
-func (s *Service) control(ctx context.Context, c Call, cmd command, fn func(x *change) error) (Session, error) {
+func (s *Service) control(ctx context.Context, c Call, cmd *command, fn func(x *change) error) (Session, error) {
 	return run(ctx, s, c, cmd, func(tx Tx) (Session, error) {
 		x, err := s.open(tx, c, cmd.subject)
 		if err != nil {
@@ -27,7 +27,7 @@ func (s *Service) control(ctx context.Context, c Call, cmd command, fn func(x *c
 }
 
 // direct is control for what players cannot do in their own sessions either.
-func (s *Service) direct(ctx context.Context, c Call, cmd command, fn func(x *change) error) (Session, error) {
+func (s *Service) direct(ctx context.Context, c Call, cmd *command, fn func(x *change) error) (Session, error) {
 	return s.control(ctx, c, cmd, func(x *change) error {
 		if c.Role != FacilitatorRole {
 			return Errorf(Forbidden, "only a facilitator can do this")
@@ -38,7 +38,7 @@ func (s *Service) direct(ctx context.Context, c Call, cmd command, fn func(x *ch
 
 // Start begins to load a Scheduled session. The page comes as soon as the history is in the back ends.
 func (s *Service) Start(ctx context.Context, c Call, id string) (Session, error) {
-	return s.control(ctx, c, command{action: "session.start", subject: id}, func(x *change) error {
+	return s.control(ctx, c, &command{action: "session.start", subject: id}, func(x *change) error {
 		if err := x.scheduled(); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func checkRoom(tx Tx, now time.Time) error {
 
 // Schedule plans when the page of a Scheduled session comes; zero is when it is started.
 func (s *Service) Schedule(ctx context.Context, c Call, id string, pageAt time.Time) (Session, error) {
-	cmd := command{action: "session.schedule", subject: id, args: pageAt, detail: pageAt.UTC().Format(time.RFC3339)}
+	cmd := &command{action: "session.schedule", subject: id, args: pageAt, detail: pageAt.UTC().Format(time.RFC3339)}
 	return s.control(ctx, c, cmd, func(x *change) error {
 		if err := x.scheduled(); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (s *Service) Schedule(ctx context.Context, c Call, id string, pageAt time.T
 
 // Pause stops the clock of a Live session; the evidence has a gap until Resume.
 func (s *Service) Pause(ctx context.Context, c Call, id string) (Session, error) {
-	return s.control(ctx, c, command{action: "session.pause", subject: id}, func(x *change) error {
+	return s.control(ctx, c, &command{action: "session.pause", subject: id}, func(x *change) error {
 		switch v := &x.session; {
 		case v.State.Over():
 			return overError(v)
@@ -129,7 +129,7 @@ func (s *Service) Pause(ctx context.Context, c Call, id string) (Session, error)
 
 // Resume starts the clock of a Paused session again.
 func (s *Service) Resume(ctx context.Context, c Call, id string) (Session, error) {
-	return s.control(ctx, c, command{action: "session.resume", subject: id}, func(x *change) error {
+	return s.control(ctx, c, &command{action: "session.resume", subject: id}, func(x *change) error {
 		switch v := &x.session; {
 		case v.State.Over():
 			return overError(v)
@@ -146,7 +146,7 @@ func (s *Service) Resume(ctx context.Context, c Call, id string) (Session, error
 // SetSpeed changes how fast the evidence goes, from replay.MinSpeed to replay.MaxSpeed. At any other speed than 1 the session
 // is Unranked for good.
 func (s *Service) SetSpeed(ctx context.Context, c Call, id string, speed float64) (Session, error) {
-	cmd := command{action: "session.speed", subject: id, detail: fmt.Sprint(speed), args: fmt.Sprint(speed)}
+	cmd := &command{action: "session.speed", subject: id, detail: fmt.Sprint(speed), args: fmt.Sprint(speed)}
 	return s.direct(ctx, c, cmd, func(x *change) error {
 		if !(speed >= replay.MinSpeed && speed <= replay.MaxSpeed) { // false for NaN
 			return invalidf("/speed", "a speed of %g: expected %g to %g", speed, replay.MinSpeed, float64(replay.MaxSpeed))
@@ -162,7 +162,7 @@ func (s *Service) SetSpeed(ctx context.Context, c Call, id string, speed float64
 
 // Extend adds to the time box, which is at most MaxTimebox then. The bound of a round stays.
 func (s *Service) Extend(ctx context.Context, c Call, id string, by time.Duration) (Session, error) {
-	cmd := command{action: "session.extend", subject: id, detail: by.String(), args: by}
+	cmd := &command{action: "session.extend", subject: id, detail: by.String(), args: by}
 	return s.direct(ctx, c, cmd, func(x *change) error {
 		v := &x.session
 		switch {
@@ -180,7 +180,7 @@ func (s *Service) Extend(ctx context.Context, c Call, id string, by time.Duratio
 
 // End ends a session; one that was never started is cancelled by it.
 func (s *Service) End(ctx context.Context, c Call, id string) (Session, error) {
-	return s.control(ctx, c, command{action: "session.end", subject: id}, func(x *change) error {
+	return s.control(ctx, c, &command{action: "session.end", subject: id}, func(x *change) error {
 		if x.session.State.Over() {
 			return overError(&x.session)
 		}
@@ -192,7 +192,7 @@ func (s *Service) End(ctx context.Context, c Call, id string) (Session, error) {
 // Reveal opens the answer of a session that is over. A solo session that was played is open already, and sessions of a
 // round are opened together, by RevealRound.
 func (s *Service) Reveal(ctx context.Context, c Call, id string) (Session, error) {
-	return s.control(ctx, c, command{action: "session.reveal", subject: id}, func(x *change) error {
+	return s.control(ctx, c, &command{action: "session.reveal", subject: id}, func(x *change) error {
 		switch v := &x.session; {
 		case !v.State.Over():
 			return Errorf(WrongState, "the session is not over; end it first")
@@ -212,7 +212,7 @@ func (s *Service) Reveal(ctx context.Context, c Call, id string) (Session, error
 
 // Announce tells something to all players of a session that is not over.
 func (s *Service) Announce(ctx context.Context, c Call, id, text string) (Event, error) {
-	cmd := command{action: "session.announce", subject: id, args: text}
+	cmd := &command{action: "session.announce", subject: id, args: text}
 	return s.publish(ctx, c, cmd, func(*change) (Event, error) {
 		return Event{Kind: Announcement, Title: "Announcement", Text: text, Author: c.Name}, checkText("/text", text, 1, MaxText)
 	})
@@ -220,7 +220,7 @@ func (s *Service) Announce(ctx context.Context, c Call, id, text string) (Event,
 
 // Inject adds one of the scenario's injects, by its ID, to the timeline of a running session, once.
 func (s *Service) Inject(ctx context.Context, c Call, id, inject string) (Event, error) {
-	cmd := command{action: "session.inject", subject: id, args: inject, detail: inject}
+	cmd := &command{action: "session.inject", subject: id, args: inject, detail: inject}
 	return s.publish(ctx, c, cmd, func(x *change) (Event, error) {
 		if !x.session.State.Running() {
 			return Event{}, Errorf(WrongState, "the page has not come yet; inject after it")
@@ -244,7 +244,7 @@ func (s *Service) Inject(ctx context.Context, c Call, id, inject string) (Event,
 }
 
 // publish adds an event to the timeline of a session that is not over.
-func (s *Service) publish(ctx context.Context, c Call, cmd command, make func(x *change) (Event, error)) (Event, error) {
+func (s *Service) publish(ctx context.Context, c Call, cmd *command, make func(x *change) (Event, error)) (Event, error) {
 	return run(ctx, s, c, cmd, func(tx Tx) (Event, error) {
 		x, err := s.open(tx, c, cmd.subject)
 		switch {

@@ -149,7 +149,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 	}
-	if got := strings.Join(actions, " "); got != "session.extend session.start" {
+	if got := strings.Join(actions, " "); got != "session.extend session.start session.create" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -12,7 +12,7 @@ const maxChanges = 100
 
 // AddHypothesis writes into the caller's private notebook, which the debrief shows. Nothing is written after the end.
 func (s *Service) AddHypothesis(ctx context.Context, c Call, id, text string) (Hypothesis, error) {
-	cmd := command{action: "hypothesis.add", subject: id, args: text, quiet: true}
+	cmd := &command{action: "hypothesis.add", subject: id, args: text, quiet: true}
 	return run(ctx, s, c, cmd, func(tx Tx) (Hypothesis, error) {
 		now, err := s.notebook(tx, c, id)
 		if err != nil {
@@ -33,7 +33,7 @@ func (s *Service) AddHypothesis(ctx context.Context, c Call, id, text string) (H
 
 // SetHypothesis changes the status of one of the caller's hypotheses.
 func (s *Service) SetHypothesis(ctx context.Context, c Call, id string, hypothesis int64, status HypothesisStatus) (Hypothesis, error) {
-	cmd := command{action: "hypothesis.set", subject: id, args: []any{hypothesis, status}, quiet: true}
+	cmd := &command{action: "hypothesis.set", subject: id, args: []any{hypothesis, status}, quiet: true}
 	return run(ctx, s, c, cmd, func(tx Tx) (Hypothesis, error) {
 		now, err := s.notebook(tx, c, id)
 		if err != nil {

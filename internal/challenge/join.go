@@ -11,7 +11,7 @@ import (
 // Join creates the player's own session, which starts at once; later ones return to it. A session that is over can only be
 // joined again, to look back. It is for players.
 func (s *Service) Join(ctx context.Context, c Call, id string) (Session, error) {
-	cmd := command{action: "session.join", subject: id, quiet: true}
+	cmd := &command{action: "session.join", subject: id, quiet: true}
 	return run(ctx, s, c, cmd, func(tx Tx) (Session, error) {
 		if err := c.onlyPlayers(); err != nil {
 			return Session{}, err

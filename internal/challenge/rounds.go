@@ -8,7 +8,7 @@ import (
 
 // CreateRound opens a scenario for a window. Opens may be zero, which is now. It is for facilitators.
 func (s *Service) CreateRound(ctx context.Context, c Call, n NewRound) (Round, error) {
-	cmd := command{action: "round.create", detail: n.Scenario, args: n}
+	cmd := &command{action: "round.create", detail: n.Scenario, args: n}
 	return run(ctx, s, c, cmd, func(tx Tx) (Round, error) {
 		if c.Role != FacilitatorRole {
 			return Round{}, Errorf(Forbidden, "only a facilitator can create a round")
@@ -37,6 +37,7 @@ func (s *Service) CreateRound(ctx context.Context, c Call, n NewRound) (Round, e
 			ID: newID(roundID), Title: p.title, Scenario: p.scenario.ID, Difficulty: p.difficulty, Season: strings.TrimSpace(n.Season),
 			Opens: opens, Closes: closes, Timebox: p.timebox, CreatedBy: c.Name, CreatedAt: now, Version: 1,
 		}
+		cmd.subject = r.ID
 		return r, tx.InsertRound(r)
 	})
 }
@@ -110,7 +111,7 @@ func (s *Service) RevealRound(ctx context.Context, c Call, id string) (Round, er
 }
 
 func (s *Service) changeRound(ctx context.Context, c Call, action, id string, fn func(tx Tx, r *Round, now time.Time) error) (Round, error) {
-	return run(ctx, s, c, command{action: action, subject: id}, func(tx Tx) (Round, error) {
+	return run(ctx, s, c, &command{action: action, subject: id}, func(tx Tx) (Round, error) {
 		if c.Role != FacilitatorRole {
 			return Round{}, Errorf(Forbidden, "only a facilitator can do this")
 		}

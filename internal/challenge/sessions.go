@@ -15,7 +15,7 @@ import (
 // CreateSession makes a session, Scheduled. A player's own solo session is joined at once; there can be one that is not over. What is
 // not set comes from the scenario.
 func (s *Service) CreateSession(ctx context.Context, c Call, n NewSession) (Session, error) {
-	cmd := command{action: "session.create", detail: n.Scenario, args: n}
+	cmd := &command{action: "session.create", detail: n.Scenario, args: n}
 	return run(ctx, s, c, cmd, func(tx Tx) (Session, error) {
 		now := s.now()
 		v, err := s.newSession(c, n, now)
@@ -30,6 +30,7 @@ func (s *Service) CreateSession(ctx context.Context, c Call, n NewSession) (Sess
 		if err := insertSession(tx, v); err != nil {
 			return Session{}, err
 		}
+		cmd.subject = v.ID
 		if c.Role == PlayerRole {
 			err = tx.Join(Participant{Session: v.ID, Player: c.Name, JoinedAt: now})
 		}
@@ -141,7 +142,7 @@ func (s *Service) Sessions(ctx context.Context, c Call, f SessionFilter) ([]Sess
 				return nil, "", nil
 			}
 		case f.Player != "" && f.Player != c.Name:
-			return nil, "", s.refused(ctx, c, command{action: "session.list", quiet: true}, Errorf(Forbidden, "players list their own sessions only"))
+			return nil, "", s.refused(ctx, c, &command{action: "session.list", quiet: true}, Errorf(Forbidden, "players list their own sessions only"))
 		default:
 			f.Player = c.Name
 		}

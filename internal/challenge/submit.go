@@ -16,7 +16,7 @@ const maxLockout = MaxTimebox
 // server's clock (Over), while the player is locked out (LockedOut), and after the player was right (AlreadyRight). A right one ends a session that
 // has only one player.
 func (s *Service) Submit(ctx context.Context, c Call, id string, n NewSubmission) (Submission, error) {
-	cmd := command{action: "session.submit", subject: id, quiet: true}
+	cmd := &command{action: "session.submit", subject: id, quiet: true}
 	// The key is one of the session's submissions, which remember it for good; run would for a day.
 	key := c.Key
 	c.Key = ""
