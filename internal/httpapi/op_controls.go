@@ -38,15 +38,15 @@ func (a *API) registerControls() {
 	} {
 		a.addControl(o.name, o.summary, o.text, o.do)
 	}
-	addControlBody(a, "schedule", "Schedule the page", "Plans when the page of a session that has not started comes; loading begins early enough.", false,
+	addControlBody(a, "schedule", "Schedule the page", "Plans when the page of a session that has not started comes; loading begins early enough.", "",
 		func(ctx context.Context, c challenge.Call, id string, b wire.Schedule) (challenge.Session, error) {
 			return s.Schedule(ctx, c, id, b.PageAt.Time)
 		})
-	addControlBody(a, "speed", "Change the speed", "For rehearsals: a session that went at any other speed than 1 is unranked.", true,
+	addControlBody(a, "speed", "Change the speed", "For rehearsals: a session that went at any other speed than 1 is unranked.", challenge.FacilitatorRole,
 		func(ctx context.Context, c challenge.Call, id string, b wire.Speed) (challenge.Session, error) {
 			return s.SetSpeed(ctx, c, id, b.Speed)
 		})
-	addControlBody(a, "extend", "Extend the time box", "By up to 4 h at a time, to 24 h in all. The end of a round stays.", true,
+	addControlBody(a, "extend", "Extend the time box", "By up to 4 h at a time, to 24 h in all. The end of a round stays.", challenge.FacilitatorRole,
 		func(ctx context.Context, c challenge.Call, id string, b wire.Extension) (challenge.Session, error) {
 			return s.Extend(ctx, c, id, b.By.Duration())
 		})
@@ -72,13 +72,13 @@ func (a *API) addControl(name, summary, text string, do func(context.Context, ch
 	})
 }
 
-func addControlBody[T any](a *API, name, summary, text string, facilitators bool, do func(context.Context, challenge.Call, string, T) (challenge.Session, error)) {
-	if !facilitators {
+func addControlBody[T any](a *API, name, summary, text string, only challenge.Role, do func(context.Context, challenge.Call, string, T) (challenge.Session, error)) {
+	if only == "" {
 		text += " For facilitators, and players in a solo session that they created."
 	}
 	add(a, op{
 		id: name + "-session", method: http.MethodPost, path: "/sessions/{id}/" + name, tag: controlTag,
-		summary: summary, text: text, facilitators: facilitators, codes: controlCodes,
+		summary: summary, text: text, only: only, codes: controlCodes,
 	}, func(ctx context.Context, c challenge.Call, in *controlBody[T]) (wire.Session, error) {
 		return a.session(do(ctx, c, in.ID, in.Body))
 	})
@@ -88,7 +88,7 @@ func addControlBody[T any](a *API, name, summary, text string, facilitators bool
 func publishing(id, path, summary, text string) op {
 	return op{
 		id: id, method: http.MethodPost, path: "/sessions/{id}/" + path, tag: controlTag, status: http.StatusCreated,
-		summary: summary, text: text, facilitators: true, codes: controlCodes,
+		summary: summary, text: text, only: challenge.FacilitatorRole, codes: controlCodes,
 	}
 }
 

@@ -35,7 +35,7 @@ func (a *API) registerGeneral() {
 		Subject string `query:"subject" maxLength:"64" doc:"Only what is about this session or round."`
 	}
 	add(a, op{
-		id: "list-audit", method: http.MethodGet, path: "/audit", tag: generalTag, facilitators: true,
+		id: "list-audit", method: http.MethodGet, path: "/audit", tag: generalTag, only: challenge.FacilitatorRole,
 		summary: "List what facilitators did, and what was refused", text: "The newest comes first.",
 	}, func(ctx context.Context, c challenge.Call, in *auditIn) (wire.List[wire.AuditEntry], error) {
 		found, next, err := a.o.Service.Audit(ctx, c, in.Subject, in.page())

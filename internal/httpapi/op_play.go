@@ -24,10 +24,10 @@ func (a *API) registerJoining() {
 		Body wire.Join
 	}
 	add(a, op{
-		id: "join", method: http.MethodPost, path: "/me/session", tag: playTag,
+		id: "join", only: challenge.PlayerRole, method: http.MethodPost, path: "/me/session", tag: playTag,
 		summary: "Join a session or a round",
 		text: "It becomes the player's current session, whose evidence Grafana shows. In a round the first join creates the player's own session, " +
-			"which starts at once; later ones return to it. A session that is over can only be joined again, to look back. For players.",
+			"which starts at once; later ones return to it. A session that is over can only be joined again, to look back.",
 		codes: []challenge.Code{challenge.NotFound, challenge.Conflict, challenge.WrongState, challenge.Over},
 	}, func(ctx context.Context, c challenge.Call, in *joinIn) (wire.Session, error) {
 		return a.session(a.o.Service.Join(ctx, c, in.Body.ID))
@@ -78,7 +78,7 @@ func (in *submitIn) key() string { return in.Key }
 
 func (a *API) registerSubmissions() {
 	add(a, op{
-		id: "submit", method: http.MethodPost, path: "/sessions/{id}/suspects", tag: playTag, status: http.StatusCreated,
+		id: "submit", only: challenge.PlayerRole, method: http.MethodPost, path: "/sessions/{id}/suspects", tag: playTag, status: http.StatusCreated,
 		summary: "Submit suspects",
 		text: "The answer says whether they are right, and nothing more. A wrong submission adds a penalty to the player's time, and locks the player out for a " +
 			"while that doubles with each. What arrives after the deadline is refused by the server's clock, whenever it was sent.",
@@ -107,7 +107,7 @@ func (a *API) registerSubmissions() {
 		return list(a, found, "", func(s challenge.Submission) wire.Submission { return viewSubmission(s, now) }), nil
 	})
 	add(a, op{
-		id: "get-standing", method: http.MethodGet, path: "/sessions/{id}/standing", tag: playTag,
+		id: "get-standing", only: challenge.PlayerRole, method: http.MethodGet, path: "/sessions/{id}/standing", tag: playTag,
 		summary: "Show where the caller stands", text: "Whether the cause was found, what wrong suspects have cost, and when the next one is possible.",
 		codes: []challenge.Code{challenge.NotFound},
 	}, func(ctx context.Context, c challenge.Call, in *struct{ InSession }) (wire.Standing, error) {
@@ -125,8 +125,8 @@ func (a *API) registerSubmissions() {
 
 func (a *API) registerHypotheses() {
 	add(a, op{
-		id: "add-hypothesis", method: http.MethodPost, path: "/sessions/{id}/hypotheses", tag: playTag, status: http.StatusCreated,
-		summary: "Write down a hypothesis", text: "Into the player's notebook, which nobody else sees before the debrief. For players.",
+		id: "add-hypothesis", only: challenge.PlayerRole, method: http.MethodPost, path: "/sessions/{id}/hypotheses", tag: playTag, status: http.StatusCreated,
+		summary: "Write down a hypothesis", text: "Into the player's notebook, which nobody else sees before the debrief.",
 		codes: []challenge.Code{challenge.NotFound, challenge.Conflict, challenge.Over},
 	}, func(ctx context.Context, c challenge.Call, in *controlBody[wire.NewHypothesis]) (wire.Hypothesis, error) {
 		return hypothesis(a.o.Service.AddHypothesis(ctx, c, in.ID, in.Body.Text))
@@ -138,14 +138,14 @@ func (a *API) registerHypotheses() {
 		Body       wire.HypothesisStatus
 	}
 	add(a, op{
-		id: "set-hypothesis", method: http.MethodPatch, path: "/sessions/{id}/hypotheses/{hypothesis}", tag: playTag,
-		summary: "Discard or confirm a hypothesis", text: "One of the caller's own. For players.",
+		id: "set-hypothesis", only: challenge.PlayerRole, method: http.MethodPatch, path: "/sessions/{id}/hypotheses/{hypothesis}", tag: playTag,
+		summary: "Discard or confirm a hypothesis", text: "One of the caller's own.",
 		codes: []challenge.Code{challenge.NotFound, challenge.Conflict, challenge.Over},
 	}, func(ctx context.Context, c challenge.Call, in *setIn) (wire.Hypothesis, error) {
 		return hypothesis(a.o.Service.SetHypothesis(ctx, c, in.ID, in.Hypothesis, challenge.HypothesisStatus(in.Body.Status)))
 	})
 	add(a, op{
-		id: "list-hypotheses", method: http.MethodGet, path: "/sessions/{id}/hypotheses", tag: playTag,
+		id: "list-hypotheses", only: challenge.PlayerRole, method: http.MethodGet, path: "/sessions/{id}/hypotheses", tag: playTag,
 		summary: "List hypotheses", text: "The caller's own, the oldest first.",
 		codes: []challenge.Code{challenge.NotFound},
 	}, func(ctx context.Context, c challenge.Call, in *struct{ InSession }) (wire.List[wire.Hypothesis], error) {

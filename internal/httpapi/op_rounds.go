@@ -23,7 +23,7 @@ func (a *API) registerRounds() {
 		Body wire.NewRound
 	}
 	add(a, op{
-		id: "create-round", method: http.MethodPost, path: "/rounds", tag: roundsTag, status: http.StatusCreated, facilitators: true,
+		id: "create-round", method: http.MethodPost, path: "/rounds", tag: roundsTag, status: http.StatusCreated, only: challenge.FacilitatorRole,
 		summary: "Create a round", text: "Opens a scenario for a window of at most 30 days, in which everybody who joins plays a session of their own.",
 		codes: []challenge.Code{challenge.Conflict},
 	}, func(ctx context.Context, c challenge.Call, in *newRoundIn) (wire.Round, error) {
@@ -62,7 +62,7 @@ func (a *API) registerRounds() {
 		{"reveal", "Reveal the answer of a round", "Opens the debriefs of all its sessions, once it has closed.", a.o.Service.RevealRound},
 	} {
 		add(a, op{
-			id: o.name + "-round", method: http.MethodPost, path: "/rounds/{id}/" + o.name, tag: roundsTag, facilitators: true,
+			id: o.name + "-round", method: http.MethodPost, path: "/rounds/{id}/" + o.name, tag: roundsTag, only: challenge.FacilitatorRole,
 			summary: o.summary, text: o.text, codes: []challenge.Code{challenge.NotFound, challenge.Conflict, challenge.WrongState},
 		}, func(ctx context.Context, c challenge.Call, in *changeIn) (wire.Round, error) {
 			return a.round(o.do(ctx, c, in.ID))

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -18,8 +19,8 @@ import (
 type op struct {
 	id, method, path, tag string
 	summary, text         string
-	facilitators          bool // nobody else; else everybody, as far as the Service allows it
-	status                int  // 0 is 200
+	only                  challenge.Role // "" is both, as far as the Service allows it
+	status                int            // 0 is 200
 	stream                bool
 	types                 []string         // besides JSON
 	codes                 []challenge.Code // besides those that every operation has
@@ -33,7 +34,7 @@ const (
 	extRoles  = "x-roles"
 	extCodes  = "x-codes"
 	streamOp  = "stream"
-	onlyFor   = "facilitators"
+	onlyFor   = "only"
 	mediaJSON = "application/json"
 )
 
@@ -102,8 +103,11 @@ func addDocument[T, I any](a *API, o op, fn func(ctx context.Context, c challeng
 // operation is what huma is told about an operation.
 func (a *API) operation(o op) huma.Operation {
 	roles := []string{string(challenge.FacilitatorRole), string(challenge.PlayerRole), string(challenge.PluginRole)}
-	if o.facilitators {
+	switch o.only {
+	case challenge.FacilitatorRole:
 		roles = roles[:1]
+	case challenge.PlayerRole:
+		roles = roles[1:]
 	}
 	list := []string{}
 	for _, c := range slices.Concat(everyCode, o.codes) {
@@ -113,7 +117,7 @@ func (a *API) operation(o op) huma.Operation {
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.text,
 		DefaultStatus: o.status, MaxBodyBytes: a.limits.body, BodyReadTimeout: a.limits.bodyTime,
 		RejectUnknownQueryParameters: true,
-		Metadata:                     map[string]any{streamOp: o.stream, onlyFor: o.facilitators},
+		Metadata:                     map[string]any{streamOp: o.stream, onlyFor: o.only},
 		Extensions:                   map[string]any{extRoles: roles, extCodes: list},
 		Security:                     []map[string][]string{{"token": {}}},
 	}
@@ -131,8 +135,8 @@ func (a *API) identify(ctx huma.Context, next func(huma.Context)) {
 		p = a.problem(r.Context(), err)
 	case !a.actors.allow(actor(c), a.tick()):
 		p = tooFast("this user")
-	case ctx.Operation().Metadata[onlyFor] == true && c.Role != challenge.FacilitatorRole:
-		p = newProblem(challenge.Forbidden, "only a facilitator can do this")
+	case !mayUse(ctx.Operation(), c.Role):
+		p = newProblem(challenge.Forbidden, fmt.Sprintf("a %s cannot do this, only a %s", c.Role, ctx.Operation().Metadata[onlyFor]))
 	default:
 		info.call = c
 		next(ctx)
@@ -142,6 +146,12 @@ func (a *API) identify(ctx huma.Context, next func(huma.Context)) {
 		a.refused(r.Context(), c, r.Method, info.route, p)
 	}
 	p.write(w)
+}
+
+// mayUse tells whether an operation is for a role.
+func mayUse(o *huma.Operation, role challenge.Role) bool {
+	only, _ := o.Metadata[onlyFor].(challenge.Role)
+	return only == "" || only == role
 }
 
 // actor is whose limits a call is charged to.

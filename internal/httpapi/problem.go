@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,8 +122,10 @@ func (p *Problem) write(w http.ResponseWriter) {
 // maxFieldErrors bounds Problem.Errors.
 const maxFieldErrors = 20
 
-// init makes huma's own errors, of validation above all, problems like ours. It has one hook for the whole program.
+// init makes huma's own errors, of validation above all, problems like ours, and makes it take keys as they are spelt.
+// It has one switch for the whole program.
 func init() {
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, text string, errs ...error) huma.StatusError { return validation(status, text, errs) }
 }
 
@@ -164,4 +168,20 @@ func field(location string) string {
 		return ""
 	}
 	return "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(rest)
+}
+
+// CodeInfo is how a code is shown.
+type CodeInfo struct {
+	Code, Title string
+	Status      int
+}
+
+// Codes lists all codes with their usual status, by status.
+func Codes() []CodeInfo {
+	var list []CodeInfo
+	for code, c := range codes {
+		list = append(list, CodeInfo{string(code), c.title, c.status})
+	}
+	slices.SortFunc(list, func(a, b CodeInfo) int { return cmp.Or(a.Status-b.Status, strings.Compare(a.Code, b.Code)) })
+	return list
 }

@@ -81,6 +81,9 @@ type Arena struct {
 	log strings.Builder
 }
 
+// Logger is the server's.
+func (a *Arena) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(a, nil)) }
+
 // Write is the server's log.
 func (a *Arena) Write(b []byte) (int, error) {
 	a.mu.Lock()
@@ -105,7 +108,7 @@ func New(tb testing.TB) *Arena {
 		must(tb, os.WriteFile(file, []byte(text), 0o644))
 	}
 	a := &Arena{tb: tb, now: Start, Metrics: prometheus.NewRegistry()}
-	log := slog.New(slog.NewTextHandler(a, nil))
+	log := a.Logger()
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("the server's log:\n%s", a.Log())
