@@ -79,6 +79,8 @@ type Tx interface {
 	// Join adds a participant, who may be in the session already, and makes it the player's current session.
 	Join(p Participant) error
 	Participants(session string) ([]Participant, error) // by JoinedAt
+	// Participant is one of them; it takes no longer when there are many.
+	Participant(session, player string) (Participant, error)
 	// CurrentSession is the session that the player joined last.
 	CurrentSession(player string) (Session, error)
 	// RoundSession is the player's session of a round.

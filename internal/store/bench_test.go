@@ -28,14 +28,14 @@ func submit(s *store.Store, player, key string) (sub challenge.Submission, err e
 		if err != nil {
 			return err
 		}
-		if sub, err = tx.SubmissionByKey(v.ID, player, key); !errors.Is(err, challenge.ErrNotFound) {
+		if _, err := tx.Participant(v.ID, player); !errors.Is(err, challenge.ErrNotFound) {
 			return err
 		}
 		if _, err := tx.Submissions(v.ID, player); err != nil {
 			return err
 		}
 		sub = submission(v.ID, player, key)
-		return tx.InsertSubmission(&sub)
+		return errors.Join(tx.InsertSubmission(&sub), tx.UpdateSession(v))
 	})
 	return sub, err
 }

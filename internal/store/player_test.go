@@ -39,10 +39,13 @@ func TestJoin(t *testing.T) {
 		join(3, "ann", t0)
 		equal(t, "participants", read(t, s, func(tx challenge.Tx) ([]challenge.Participant, error) { return tx.Participants(session(1).ID) }),
 			[]challenge.Participant{{Session: session(1).ID, Player: "ann", JoinedAt: t0}, {Session: session(1).ID, Player: "bob", JoinedAt: t0.Add(time.Second)}})
+		equal(t, "one of them", read(t, s, func(tx challenge.Tx) (challenge.Participant, error) { return tx.Participant(session(1).ID, "bob") }),
+			challenge.Participant{Session: session(1).ID, Player: "bob", JoinedAt: t0.Add(time.Second)})
 		equal(t, "session of a round", read(t, s, func(tx challenge.Tx) (challenge.Session, error) { return tx.RoundSession("r1", "ann") }), ofRound)
 		for name, err := range map[string]error{
 			"CurrentSession": s.View(context.Background(), func(tx challenge.Tx) error { _, err := tx.CurrentSession("eve"); return err }),
 			"RoundSession":   s.View(context.Background(), func(tx challenge.Tx) error { _, err := tx.RoundSession("r1", "bob"); return err }),
+			"Participant":    s.View(context.Background(), func(tx challenge.Tx) error { _, err := tx.Participant(session(2).ID, "bob"); return err }),
 			"another round":  s.View(context.Background(), func(tx challenge.Tx) error { _, err := tx.RoundSession("r2", "ann"); return err }),
 		} {
 			if !errors.Is(err, challenge.ErrNotFound) {

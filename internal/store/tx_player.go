@@ -13,10 +13,18 @@ func (t *tx) Join(p challenge.Participant) error {
 	return err
 }
 
+func scanParticipant(row scanner) (p challenge.Participant, err error) {
+	return p, row.Scan(&p.Session, &p.Player, timeColumn{&p.JoinedAt})
+}
+
 func (t *tx) Participants(session string) ([]challenge.Participant, error) {
-	return list(t, "list participants", func(row scanner) (p challenge.Participant, err error) {
-		return p, row.Scan(&p.Session, &p.Player, timeColumn{&p.JoinedAt})
-	}, `SELECT session, player, joined_at FROM participants WHERE session = ? ORDER BY joined_at, player`, session)
+	return list(t, "list participants", scanParticipant, `SELECT session, player, joined_at FROM participants
+		WHERE session = ? ORDER BY joined_at, player`, session)
+}
+
+func (t *tx) Participant(session, player string) (challenge.Participant, error) {
+	return one(t, "read participant", scanParticipant, `SELECT session, player, joined_at FROM participants
+		WHERE session = ? AND player = ?`, session, player)
 }
 
 func (t *tx) CurrentSession(player string) (challenge.Session, error) {

@@ -8,8 +8,8 @@ import (
 	"firedrill/internal/challenge"
 )
 
-const sessionColumns = `s.id, s.title, s.mode, s.scenario, s.difficulty, s.round, s.created_by, s.created_at, s.state, s.page_at,
-	s.timebox, s.closes, s.clock_page, s.pauses, s.speed, s.unranked, s.ended_at, s.end_reason, s.failure, s.revealed, s.version`
+const sessionColumns = `id, title, mode, scenario, difficulty, round, created_by, created_at, state, page_at, timebox, closes, clock_page,
+	pauses, speed, unranked, ended_at, end_reason, failure, revealed, version`
 
 // nextChange numbers the changes of all sessions. There is one writer at a time, so the numbers become visible in their order.
 const nextChange = `(SELECT COALESCE(MAX(change), 0) + 1 FROM sessions)`
@@ -45,7 +45,7 @@ func (t *tx) Session(id string) (challenge.Session, error) {
 	s, known := t.sessions[id]
 	if !known {
 		var err error
-		if s, err = one(t, "read session", scanSession, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = ?`, id); err != nil {
+		if s, err = one(t, "read session", scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = ?`, id); err != nil {
 			return s, err
 		}
 		if t.sessions != nil {
@@ -68,30 +68,30 @@ func (t *tx) Sessions(f challenge.SessionFilter) ([]challenge.Session, string, e
 		for i, s := range f.States {
 			states[i] = string(s)
 		}
-		and(`s.state IN (?`+strings.Repeat(`, ?`, len(states)-1)+`)`, states...)
+		and(`state IN (?`+strings.Repeat(`, ?`, len(states)-1)+`)`, states...)
 	}
 	if f.Mode != "" {
-		and(`s.mode = ?`, string(f.Mode))
+		and(`mode = ?`, string(f.Mode))
 	}
 	if f.Round != "" {
-		and(`s.round = ?`, f.Round)
+		and(`round = ?`, f.Round)
 	}
 	if f.Player != "" {
-		and(`s.id IN (SELECT session FROM participants WHERE player = ?)`, f.Player)
+		and(`id IN (SELECT session FROM participants WHERE player = ?)`, f.Player)
 	}
 	if f.Page.After != "" {
 		at, id, err := parseTimeCursor(f.Page.After)
 		if err != nil {
 			return nil, "", err
 		}
-		and(`(s.created_at, s.id) < (?, ?)`, at, id)
+		and(`(created_at, id) < (?, ?)`, at, id)
 	}
-	query := `SELECT ` + sessionColumns + ` FROM sessions s`
+	query := `SELECT ` + sessionColumns + ` FROM sessions`
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, ` AND `)
 	}
 	n := limit(f.Page)
-	out, err := list(t, "list sessions", scanSession, query+` ORDER BY s.created_at DESC, s.id DESC LIMIT ?`, append(args, n+1)...)
+	out, err := list(t, "list sessions", scanSession, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, n+1)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -108,11 +108,15 @@ func (t *tx) InsertSession(s challenge.Session, secret []byte) error {
 }
 
 func (t *tx) UpdateSession(s challenge.Session) error {
-	delete(t.sessions, clean(s.ID))
-	_, err := t.change("update session", `UPDATE sessions SET title = ?, mode = ?, scenario = ?, difficulty = ?, round = ?, created_by = ?,
-		created_at = ?, state = ?, page_at = ?, timebox = ?, closes = ?, clock_page = ?, pauses = ?, speed = ?, unranked = ?, ended_at = ?,
-		end_reason = ?, failure = ?, revealed = ?, version = version + 1, change = `+nextChange+` WHERE id = ? RETURNING version`,
-		append(sessionValues(s), s.ID)...)
+	t.used = true
+	id := clean(s.ID)
+	s, err := one(t, "update session", scanSession, `UPDATE sessions SET title = ?, mode = ?, scenario = ?, difficulty = ?, round = ?,
+		created_by = ?, created_at = ?, state = ?, page_at = ?, timebox = ?, closes = ?, clock_page = ?, pauses = ?, speed = ?, unranked = ?,
+		ended_at = ?, end_reason = ?, failure = ?, revealed = ?, version = version + 1, change = `+nextChange+` WHERE id = ?
+		RETURNING `+sessionColumns, append(sessionValues(s), id)...)
+	if err == nil && t.sessions != nil {
+		t.sessions[id] = s
+	}
 	return err
 }
 
