@@ -3,7 +3,6 @@ package challenge
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -20,13 +19,11 @@ func (c Call) takesPart(tx Tx, session string) (bool, error) {
 	if c.Role != PlayerRole {
 		return false, nil
 	}
-	// Nearly always it is the session that the player joined last, and one row says so.
-	current, err := tx.CurrentSession(c.Name)
-	if err == nil && current.ID == session || err != nil && !errors.Is(err, ErrNotFound) {
-		return err == nil, err
+	_, err := tx.Participant(session, c.Name)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
 	}
-	list, err := tx.Participants(session)
-	return slices.ContainsFunc(list, func(p Participant) bool { return p.Player == c.Name }), err
+	return err == nil, err
 }
 
 // mayRead tells whether the caller may see that a session exists, and who is in it.

@@ -22,7 +22,8 @@ func (s *Service) control(ctx context.Context, c Call, cmd *command, fn func(x *
 		if err := fn(x); err != nil {
 			return Session{}, err
 		}
-		return x.session, x.save()
+		err = x.save()
+		return x.session, err
 	})
 }
 

@@ -15,7 +15,11 @@ func TestPause(t *testing.T) {
 	id := a.live(challenge.Together, boss, ana)
 	page := a.clock()
 	a.pass(10 * time.Minute)
+	before := must2(a.Session(ctx, boss, id))
 	v := must2(a.Pause(ctx, boss, id))
+	if stored := must2(a.Session(ctx, boss, id)); v.Version != before.Version+1 || stored.Version != v.Version {
+		t.Errorf("version %d became %d, and %d is stored", before.Version, v.Version, stored.Version)
+	}
 	if _, ok := v.Deadline(); ok || v.State != challenge.Paused || v.Unranked {
 		t.Errorf("got %+v, want a paused session without a deadline", v)
 	}

@@ -27,7 +27,8 @@ func (s *Service) AddHypothesis(ctx context.Context, c Call, id, text string) (H
 			return Hypothesis{}, Errorf(TooMany, "you have %d hypotheses in this session, which is as many as can be", len(own))
 		}
 		h := Hypothesis{Session: id, Player: c.Name, Text: text, Status: Open, At: now, Changes: []HypothesisChange{{At: now, Status: Open}}}
-		return h, tx.InsertHypothesis(&h)
+		err = tx.InsertHypothesis(&h)
+		return h, err
 	})
 }
 

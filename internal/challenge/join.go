@@ -61,7 +61,8 @@ func (s *Service) joinSession(tx Tx, c Call, id string) (Session, error) {
 	if err := tx.Join(p); err != nil {
 		return Session{}, err
 	}
-	return x.session, x.save()
+	err = x.save()
+	return x.session, err
 }
 
 func (s *Service) joinRound(tx Tx, c Call, id string) (Session, error) {
