@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"firedrill/internal/challenge"
 )
@@ -70,8 +71,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	began := g.o.Now()
 	a := &ask{Request: r, backend: backend, trail: &challenge.TrailEntry{At: began, Backend: backend}}
-	// Deferred, since a proxy that loses one side in the middle of an answer panics with http.ErrAbortHandler.
-	defer func() {
+	record := sync.OnceFunc(func() {
 		name := "other"
 		if a.route != nil {
 			name = a.name
@@ -85,7 +85,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.Status, e.Took, e.Bytes = rec.code(), took, rec.bytes
 			g.trail.add(e)
 		}
-	}()
+	})
+	rec.switched = record // a tail may go on for hours
+	// Deferred, since a proxy that loses one side in the middle of an answer panics with http.ErrAbortHandler.
+	defer record()
 	if p := g.serve(rec, a); p != nil {
 		g.refuse(a, p)
 		p.write(rec, backend)
@@ -102,9 +105,7 @@ func (g *Gateway) serve(w http.ResponseWriter, a *ask) (p *problem) {
 		}
 		return p
 	}
-	player, session, p := g.identify(a.Request)
-	a.player = player
-	if p != nil {
+	if a.player, a.session, p = g.identify(a.Request); p != nil {
 		return p
 	}
 	b, rest, ok := split(path)
@@ -115,7 +116,6 @@ func (g *Gateway) serve(w http.ResponseWriter, a *ask) (p *problem) {
 	if !ok {
 		return refusal(http.StatusNotFound, reasonEndpoint, "the gateway has no such endpoint: it serves the queries of Grafana's data sources and nothing else")
 	}
-	a.session = session
 	switch a.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodPost:

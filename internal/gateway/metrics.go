@@ -23,7 +23,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "firedrill_gateway_requests_total", Help: "Requests of Grafana's data sources, by class of the answer's status.",
 		}, []string{"backend", "endpoint", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "firedrill_gateway_request_duration_seconds", Help: "From the first byte of a request to the last of its answer.",
+			Name: "firedrill_gateway_request_duration_seconds", Help: "From the first byte of a request to the last of its answer, or until a tail is open.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}, []string{"backend", "endpoint"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -49,9 +49,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 
 func (m *metrics) observe(b challenge.Backend, endpoint string, status int, took time.Duration) {
 	m.requests.WithLabelValues(string(b), endpoint, strconv.Itoa(status/100)+"xx").Inc()
-	if endpoint != "tail" { // lasts as long as somebody looks
-		m.duration.WithLabelValues(string(b), endpoint).Observe(took.Seconds())
-	}
+	m.duration.WithLabelValues(string(b), endpoint).Observe(took.Seconds())
 }
 
 func (m *metrics) refused(r reason) { m.refusals.WithLabelValues(string(r)).Inc() }

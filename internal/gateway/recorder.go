@@ -1,12 +1,18 @@
 package gateway
 
-import "net/http"
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
 
 // recorder notes what is answered.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	// switched is called when the connection becomes a websocket; what goes through it then is not counted.
+	switched func()
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -27,7 +33,17 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets an http.ResponseController flush, hijack and set deadlines.
+// Hijack implements http.Hijacker. A proxy does it for a websocket, without WriteHeader.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil {
+		r.status = http.StatusSwitchingProtocols
+		r.switched()
+	}
+	return c, rw, err
+}
+
+// Unwrap lets an http.ResponseController flush and set deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) code() int {
