@@ -27,9 +27,12 @@ func TestSession(t *testing.T) {
 		equal(t, "inserted", read(t, s, get), want)
 		equal(t, "the other", read(t, s, func(tx challenge.Tx) (challenge.Session, error) { return tx.Session(session(2).ID) }), session(2))
 
-		want.Title, want.State, want.Clock.Pauses, want.Round = "T2", challenge.Live, nil, ""
-		want.Unranked, want.EndedAt, want.EndReason, want.Failure, want.Revealed = false, time.Time{}, "", "", time.Time{}
-		update(t, s, func(tx challenge.Tx) error { return tx.UpdateSession(want) })
+		want.Title, want.State, want.PageAt, want.Timebox, want.Closes = "T2", challenge.Live, t0, 8*time.Minute, time.Time{}
+		want.Clock, want.Speed, want.Unranked = challenge.Clock{Page: t0}, 1, false
+		want.EndedAt, want.EndReason, want.Failure, want.Revealed = time.Time{}, "", "", time.Time{}
+		other := want
+		other.Mode, other.Scenario, other.Difficulty, other.Round, other.CreatedBy, other.CreatedAt = challenge.Solo, "y", "clean", "", "eve", t0.Add(1)
+		update(t, s, func(tx challenge.Tx) error { return tx.UpdateSession(other) }) // these stay
 		want.Version = 5
 		equal(t, "updated", read(t, s, get), want)
 		equal(t, "secret", string(read(t, s, func(tx challenge.Tx) ([]byte, error) { return tx.SessionSecret("s1") })), "key\x00\xff")

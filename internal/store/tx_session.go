@@ -8,8 +8,12 @@ import (
 	"firedrill/internal/challenge"
 )
 
-const sessionColumns = `id, title, mode, scenario, difficulty, round, created_by, created_at, state, page_at, timebox, closes, clock_page,
-	pauses, speed, unranked, ended_at, end_reason, failure, revealed, version`
+// A session is created with fixedColumns, and goes through values of changingColumns.
+const (
+	fixedColumns    = `id, mode, scenario, difficulty, round, created_by, created_at`
+	changingColumns = `title, state, page_at, timebox, closes, clock_page, pauses, speed, unranked, ended_at, end_reason, failure, revealed`
+	sessionColumns  = fixedColumns + `, ` + changingColumns + `, version`
+)
 
 // nextChange numbers the changes of all sessions. There is one writer at a time, so the numbers become visible in their order.
 const nextChange = `(SELECT COALESCE(MAX(change), 0) + 1 FROM sessions)`
@@ -17,7 +21,7 @@ const nextChange = `(SELECT COALESCE(MAX(change), 0) + 1 FROM sessions)`
 func scanSession(row scanner) (s challenge.Session, err error) {
 	var round sql.NullString
 	var pauses [][2]int64
-	err = row.Scan(&s.ID, &s.Title, &s.Mode, &s.Scenario, &s.Difficulty, &round, &s.CreatedBy, timeColumn{&s.CreatedAt}, &s.State,
+	err = row.Scan(&s.ID, &s.Mode, &s.Scenario, &s.Difficulty, &round, &s.CreatedBy, timeColumn{&s.CreatedAt}, &s.Title, &s.State,
 		timeColumn{&s.PageAt}, &s.Timebox, timeColumn{&s.Closes}, timeColumn{&s.Clock.Page}, jsonColumn{&pauses}, &s.Speed, &s.Unranked,
 		timeColumn{&s.EndedAt}, &s.EndReason, &s.Failure, timeColumn{&s.Revealed}, &s.Version)
 	s.Round = round.String
@@ -27,16 +31,18 @@ func scanSession(row scanner) (s challenge.Session, err error) {
 	return s, err
 }
 
-// sessionValues are those of sessionColumns but for the ID and the version.
-func sessionValues(s challenge.Session) []any {
+func fixedValues(s challenge.Session) []any {
+	return []any{s.ID, string(s.Mode), s.Scenario, s.Difficulty, orNull(s.Round), s.CreatedBy, nanos(s.CreatedAt)}
+}
+
+func changingValues(s challenge.Session) []any {
 	pauses := make([][2]int64, 0, len(s.Clock.Pauses))
 	for _, p := range s.Clock.Pauses {
 		pauses = append(pauses, [2]int64{nanos(p.From), nanos(p.To)})
 	}
 	return []any{
-		s.Title, string(s.Mode), s.Scenario, s.Difficulty, orNull(s.Round), s.CreatedBy, nanos(s.CreatedAt), string(s.State), nanos(s.PageAt),
-		int64(s.Timebox), nanos(s.Closes), nanos(s.Clock.Page), jsonText(pauses), s.Speed, s.Unranked, nanos(s.EndedAt), string(s.EndReason),
-		s.Failure, nanos(s.Revealed),
+		s.Title, string(s.State), nanos(s.PageAt), int64(s.Timebox), nanos(s.Closes), nanos(s.Clock.Page), jsonText(pauses), s.Speed, s.Unranked,
+		nanos(s.EndedAt), string(s.EndReason), s.Failure, nanos(s.Revealed),
 	}
 }
 
@@ -100,20 +106,19 @@ func (t *tx) Sessions(f challenge.SessionFilter) ([]challenge.Session, string, e
 }
 
 func (t *tx) InsertSession(s challenge.Session, secret []byte) error {
-	values := append(sessionValues(s), s.ID, s.Version, secret)
-	_, err := t.exec("insert session", `INSERT INTO sessions (title, mode, scenario, difficulty, round, created_by, created_at, state, page_at, timebox,
-		closes, clock_page, pauses, speed, unranked, ended_at, end_reason, failure, revealed, id, version, secret, change)
+	values := slices.Concat(fixedValues(s), changingValues(s), []any{s.Version, secret})
+	_, err := t.exec("insert session", `INSERT INTO sessions (`+sessionColumns+`, secret, change)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+nextChange+`)`, values...)
 	return err
 }
 
+// UpdateSession leaves the ID, Mode, Scenario, Difficulty, Round, CreatedBy and CreatedAt as they were inserted.
 func (t *tx) UpdateSession(s challenge.Session) error {
 	t.used = true
 	id := clean(s.ID)
-	s, err := one(t, "update session", scanSession, `UPDATE sessions SET title = ?, mode = ?, scenario = ?, difficulty = ?, round = ?,
-		created_by = ?, created_at = ?, state = ?, page_at = ?, timebox = ?, closes = ?, clock_page = ?, pauses = ?, speed = ?, unranked = ?,
-		ended_at = ?, end_reason = ?, failure = ?, revealed = ?, version = version + 1, change = `+nextChange+` WHERE id = ?
-		RETURNING `+sessionColumns, append(sessionValues(s), id)...)
+	s, err := one(t, "update session", scanSession, `UPDATE sessions SET title = ?, state = ?, page_at = ?, timebox = ?, closes = ?, clock_page = ?,
+		pauses = ?, speed = ?, unranked = ?, ended_at = ?, end_reason = ?, failure = ?, revealed = ?, version = version + 1,
+		change = `+nextChange+` WHERE id = ? RETURNING `+sessionColumns, append(changingValues(s), id)...)
 	if err == nil && t.sessions != nil {
 		t.sessions[id] = s
 	}
