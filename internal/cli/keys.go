@@ -61,6 +61,11 @@ var keys = concat(
 		{name: "metrics-addr", kind: textKind, help: "serve firedrill's own /metrics and /healthz on this address, such as 127.0.0.1:8420"},
 		{name: "state-dir", kind: textKind, help: "folder for what must outlive a crash; default: $XDG_STATE_HOME/firedrill"},
 	},
+	[]key{
+		{name: "server.url", kind: urlKind, def: "http://127.0.0.1:8420", help: "address of the Firedrill server that the commands talk to"},
+		{name: "server.token", kind: textKind, help: "token for the server", secret: true},
+		{name: "server.token-file", kind: textKind, help: "file that holds the token for the server"},
+	},
 	backEndKeys("prometheus", "url", urlKind, "Prometheus, or another receiver of remote write"),
 	[]key{
 		{name: "prometheus.window", kind: durationKind, def: "8d", help: "how far back the server takes samples (its out_of_order_time_window)"},
