@@ -64,7 +64,7 @@ func TestLiveSession(t *testing.T) {
 		t.Fatalf("%d submissions, want 1 (%v)", len(list), err)
 	}
 	locked := form("key", "another", "step", "submit", "component", "db", "cause", "disk", "onset", "", "reasoning", "slow reads")
-	ana.post(suspect, locked...).want(t, 429, "try again in 2m0s", "slow reads")
+	ana.post(suspect, locked...).want(t, 429, "This was not submitted, since you are locked out", "slow reads")
 	ben.get(session).want(t, 200, "ana not yet right 1 +5:00").wantNot(t, "new version", "A bad deploy</b>")
 
 	boss.post(session+"/pause", "key", "k3").want(t, 200, "paused", "Resume")

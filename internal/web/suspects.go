@@ -152,8 +152,12 @@ func (p *Pages) suspectError(w http.ResponseWriter, r *http.Request, l *login, f
 		return err
 	}
 	var e *challenge.Error
-	if errors.As(err, &e) && e.Code == challenge.Conflict {
+	errors.As(err, &e) // it is one: others are unexpected
+	switch e.Code {
+	case challenge.Conflict:
 		f.Key = rand.Text() // the form was used for something else: as a new one it can be submitted
+	case challenge.LockedOut: // the page counts how long, a sentence would be wrong soon
+		err = challenge.Errorf(e.Code, "this was not submitted, since you are locked out after a wrong suspect; submit it when the time is over")
 	}
 	return p.showSession(w, r, l, statusOf(err), p.refused(r, "suspect", err), &f)
 }

@@ -109,8 +109,15 @@ func (p *Pages) routes() {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// writeTime is how long a browser may take for a page.
+const writeTime = 30 * time.Second
+
 // ServeHTTP serves the pages.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Streams set deadlines of their own. Not every writer has them; those of tests do not.
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // for the next request of the connection
 	httpapi.SecurityHeaders(w.Header(), policy)
 	w.Header().Set("Cache-Control", "no-store")
 	if err := p.csrf.Check(r); err != nil {

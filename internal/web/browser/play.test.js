@@ -77,6 +77,7 @@ test("a live session", async () => {
 	await ana.getByRole("group", {name: "Suspect 2"}).waitFor({state: "detached"});
 	await press(ana, ana.getByRole("button", {name: "Review and submit…"}));
 	await ana.getByRole("heading", {name: "Submit this?"}).waitFor();
+	assert.equal(await ana.getByLabel("Reasoning").isVisible(), false);
 	await inspect(ana, "confirm");
 	await boss.getByLabel("Announce to all").fill("They call again");
 	await boss.getByRole("button", {name: "Announce", exact: true}).click();
@@ -102,7 +103,7 @@ test("a live session", async () => {
 	await press(ana, ana.getByRole("button", {name: "Review and submit…"}));
 	await ana.getByRole("button", {name: "Submit", exact: true}).waitFor();
 	await ana.keyboard.press("Enter");
-	await ana.getByRole("alert").getByText(/try again in 1m\d+s/).waitFor();
+	await ana.getByRole("alert").getByText(/This was not submitted, since you are locked out/).waitFor();
 	assert.equal(await ana.getByRole("combobox", {name: "Component"}).inputValue(), "payment-orchestrator");
 	await inspect(ana, "refused");
 	await control("/pass?by=2m");
@@ -127,7 +128,7 @@ test("a live session", async () => {
 	}, stood);
 	await boss.getByLabel("Prepared event").selectOption({index: 0});
 	await boss.getByRole("button", {name: "Inject"}).click();
-	await ana.locator(".events .inject").waitFor();
+	await ana.locator(".events .of-inject").waitFor();
 
 	await tab(ana, ana.getByLabel("New hypothesis"));
 	await ana.keyboard.type("The orchestrator waits too long");
