@@ -36,14 +36,14 @@ func (a *app) newDifficulty(s *scenarios.Scenario) (difficulty, error) {
 	return d, err
 }
 
-// source is what a session reads from.
-type source interface {
+// readable is what a session reads from.
+type readable interface {
 	replay.Source
 	HasTrace(id pcommon.TraceID) bool
 }
 
 // apply returns the recording as the session sees it.
-func (d difficulty) apply(rec *recording.Recording) (source, error) {
+func (d difficulty) apply(rec *recording.Recording) (readable, error) {
 	if len(d.Distortions) == 0 {
 		return rec, nil
 	}

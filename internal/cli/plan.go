@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"firedrill/internal/source"
 	"firedrill/replay"
 	"firedrill/replay/recording"
 	"firedrill/scenarios"
@@ -54,32 +55,10 @@ func newPlan(c *config, m recording.Manifest, s *scenarios.Scenario) (plan, erro
 		p.box = time.Duration(s.Timebox)
 	}
 	if p.live = p.page.Before(m.End); p.live {
-		p.lead = p.loadTime(m)
+		p.lead = source.LoadTime(m, p.history)
 	}
-	p.items = share(m.Metrics.Samples, p.history, m) + share(m.Logs.Lines, p.history, m) + share(m.Traces.Spans, p.history, m)
+	p.items = source.Share(m.Metrics.Samples, p.history, m) + source.Share(m.Logs.Lines, p.history, m) + source.Share(m.Traces.Spans, p.history, m)
 	return p, nil
-}
-
-// loadTime is a generous guess of how long the history takes to load and prove. The page waits until
-// it is over, so that the player's time box is whole.
-func (p plan) loadTime(m recording.Manifest) time.Duration {
-	take := func(n, rate int64) time.Duration {
-		return time.Duration(share(n, p.history, m)) * time.Second / time.Duration(rate)
-	}
-	// About twice what two idle cores take for all three signals at once, proof included
-	// (docs/benchmarks.md). Where that is too little the clock starts late, and the time box is whole all the same.
-	sum := take(m.Metrics.Samples, 300_000) + take(m.Logs.Lines, 80_000) + take(m.Traces.Spans, 8_000)
-	// Loading starts inside the history: what is proven must be past.
-	return max(min(2*time.Second+sum, 15*time.Minute, p.history-time.Second), 0).Truncate(time.Second)
-}
-
-// share is the part of n items that a stretch of the recording holds if they are spread evenly.
-func share(n int64, stretch time.Duration, m recording.Manifest) int64 {
-	length := m.End.Sub(m.Start)
-	if length <= 0 {
-		return 0
-	}
-	return int64(float64(n) * float64(stretch) / float64(length))
 }
 
 // options are the engine's options for the plan, from now on.

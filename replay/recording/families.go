@@ -32,6 +32,15 @@ func encodeFamilies(fs map[string]replay.Family) []byte {
 	return b.Bytes()
 }
 
+// Families returns what the metric families say of themselves, by name.
+func (r *Recording) Families() map[string]replay.Family {
+	out := make(map[string]replay.Family, len(r.families))
+	for name, f := range r.families {
+		out[name] = *f
+	}
+	return out
+}
+
 // parseFamilies takes the first entry of each name.
 func parseFamilies(b []byte) (map[string]*replay.Family, error) {
 	var m map[string][]family

@@ -1,0 +1,320 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"firedrill/internal/challenge"
+	"firedrill/internal/source"
+	"firedrill/replay"
+)
+
+const (
+	// tries is how often a session is played again, from its checkpoint, after an error that may pass.
+	tries = 5
+	// between two tries passes this time, twice as long each time.
+	firstPause = 500 * time.Millisecond
+)
+
+// player plays one session, whose lock this process holds.
+type player struct {
+	*Runner
+	id     string
+	log    *slog.Logger
+	lock   challenge.Lock
+	replay atomic.Pointer[replay.Replay] // nil while there is none
+
+	stopped bool // the replay was told to end; follow's goroutine alone uses it
+
+	mu     sync.Mutex
+	latest challenge.Session
+	news   chan struct{} // has an element when latest is new
+}
+
+func newPlayer(r *Runner, s challenge.Session, lock challenge.Lock) *player {
+	p := &player{Runner: r, id: s.ID, log: r.o.Log.With("session", s.ID), lock: lock, news: make(chan struct{}, 1)}
+	p.tell(s)
+	return p
+}
+
+// tell gives the player the present state of its session.
+func (p *player) tell(s challenge.Session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latest = s
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}
+
+func (p *player) session() challenge.Session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest.AsOf(time.Now())
+}
+
+// errLost ends a session here whose lock is gone: another replica may play it already.
+var errLost = errors.New("the lock of the session is lost")
+
+// run plays the session until it is over, the lock is lost or ctx ends.
+func (p *player) run(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-p.lock.Lost():
+			cancel(errLost)
+		case <-ctx.Done():
+		}
+	}()
+	pause := firstPause
+	for try := 1; ; try++ {
+		err := p.once(ctx)
+		if ctx.Err() != nil {
+			if cause := context.Cause(ctx); errors.Is(cause, errLost) {
+				p.log.Error("stopped playing", "err", cause)
+			}
+			return
+		}
+		if err == nil {
+			return
+		}
+		if try == tries || p.session().State.Over() {
+			p.log.Error("the session cannot be played", "err", err)
+			p.metrics.failed.Inc()
+			p.advance(ctx, challenge.Progress{State: challenge.Ended, Failure: "The evidence could not be played. The server's log says why."})
+			return
+		}
+		p.log.Warn("the session stopped, going on from its checkpoint", "err", err, "try", try)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause *= 2
+	}
+}
+
+// once plays the session from its checkpoint, or from its beginning, to its end.
+func (p *player) once(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = errors.New("it made the program panic")
+		}
+	}()
+	cp, err := p.checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if cp != nil && cp.Done {
+		return p.sitOut(ctx)
+	}
+	s := p.session()
+	if cp == nil && s.State.Over() {
+		p.advance(ctx, challenge.Progress{State: challenge.Ended})
+		return nil
+	}
+	src, err := p.o.Sources.Open(ctx, s.Scenario, s.Difficulty)
+	if err != nil {
+		return err
+	}
+	// Histories are loaded in turn: the page is fixed when it is this session's.
+	release, err := acquire(ctx, p.loads)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sinks, closeAll, err := p.o.Sinks(p.id)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	o, err := p.options(ctx, src, s, cp)
+	if err != nil {
+		return err
+	}
+	ready := make(chan struct{})
+	o.OnEvent = p.onEvent(ctx, release, ready)
+	rep, err := replay.New(src, sinks, o)
+	if err != nil {
+		return err
+	}
+	p.replay.Store(rep)
+	defer p.replay.Store(nil)
+	if cp == nil {
+		p.advance(ctx, challenge.Progress{State: challenge.Loading, Page: rep.Status().Page})
+	}
+	return p.follow(ctx, rep, ready)
+}
+
+// checkpoint returns the session's checkpoint, nil before the first.
+func (p *player) checkpoint(ctx context.Context) (*replay.Checkpoint, error) {
+	b, err := p.o.Contest.Checkpoint(ctx, p.id)
+	if errors.Is(err, challenge.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	cp, err := replay.ParseCheckpoint(b)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	p.metrics.takenUp.Inc()
+	return cp, nil
+}
+
+// options are the engine's, for a new session or one that goes on.
+func (p *player) options(ctx context.Context, src *source.Source, s challenge.Session, cp *replay.Checkpoint) (replay.Options, error) {
+	page, history := src.Page()
+	if p.o.History > 0 {
+		history = min(history, p.o.History)
+	}
+	o := replay.Options{
+		Session: p.id, Recording: src.Fingerprint, Page: page, History: history, Speed: s.Speed, Resume: cp,
+		Lead: source.LoadTime(src.Manifest, history), ProveHistory: true, FlushEvery: p.o.FlushEvery,
+		Save:       func(b []byte) error { return p.o.Contest.SetCheckpoint(ctx, p.id, b) },
+		Gate:       func(ctx context.Context) (func(), error) { return acquire(ctx, p.proofs) },
+		KnownTrace: src.HasTrace, Log: p.log, Registerer: p.o.Registerer,
+	}
+	if at := time.Now().Add(o.Lead); s.PageAt.After(at) {
+		o.Wall = s.PageAt
+	}
+	var err error
+	o.Key, err = p.o.Contest.SessionKey(ctx, p.id)
+	return o, err
+}
+
+// onEvent reports the stages of the replay. It gives the slot for loading back when there is nothing to load any more.
+func (p *player) onEvent(ctx context.Context, release func(), ready chan struct{}) func(replay.Event) {
+	return func(e replay.Event) {
+		switch {
+		case e.Proof != nil:
+			p.proof("history", e.Proof)
+		case e.Phase == replay.PhaseReady:
+			p.advance(ctx, challenge.Progress{State: challenge.Lobby, Page: p.replay.Load().Status().Page})
+			close(ready)
+		case e.Phase == replay.PhaseLive:
+			release()
+		}
+	}
+}
+
+// proof reports what the back ends hold.
+func (p *player) proof(of string, proof *replay.Proof) {
+	if !proof.OK() {
+		p.metrics.differences.Inc()
+		p.log.Error("the back ends do not hold what was read", "of", of, "signals", proof.Signals)
+	}
+	if p.o.OnProof != nil {
+		p.o.OnProof(p.id, proof)
+	}
+}
+
+// advance reports how far the session has come. What cannot be reported now is found again in the session's state.
+func (p *player) advance(ctx context.Context, progress challenge.Progress) {
+	s, err := p.o.Contest.Advance(ctx, p.id, progress)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.log.Error("report how far the session is", "state", progress.State, "err", err)
+		}
+		return
+	}
+	p.tell(s)
+}
+
+// follow runs the replay, and makes it do what the session's row says, until the session is over.
+func (p *player) follow(ctx context.Context, rep *replay.Replay, ready <-chan struct{}) error {
+	type result struct {
+		proof *replay.Proof
+		err   error
+	}
+	ran := make(chan result, 1)
+	go func() {
+		proof, err := rep.Run(ctx)
+		ran <- result{proof, err}
+	}()
+	p.stopped = false
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case res := <-ran:
+			if res.err != nil {
+				return res.err
+			}
+			p.proof("session", res.proof)
+			return p.sitOut(ctx)
+		case <-ready:
+			ready = nil
+		case <-p.news:
+		case <-tick.C:
+		}
+		if err := p.reconcile(ctx, rep, ready == nil); err != nil {
+			p.log.Error("make the replay follow its session, trying again", "err", err)
+		}
+	}
+}
+
+// reconcile makes the replay do what the session's row says.
+func (p *player) reconcile(ctx context.Context, rep *replay.Replay, ready bool) error {
+	s := p.session()
+	if s.State.Over() {
+		if !p.stopped {
+			p.stopped = true
+			rep.StopAt(s.EndedAt)
+			p.advance(ctx, challenge.Progress{State: challenge.Ended})
+		}
+		return nil
+	}
+	if !ready {
+		return nil
+	}
+	st := rep.Status()
+	if !time.Now().Before(s.Clock.Page) && s.State == challenge.Live {
+		p.reportLive(ctx)
+	}
+	var err error
+	if paused := s.State == challenge.Paused; paused && !st.Paused {
+		err = rep.Pause()
+	} else if !paused && st.Paused {
+		err = rep.Resume()
+	}
+	if s.Speed > 0 && s.Speed != st.Speed {
+		err = errors.Join(err, rep.SetSpeed(s.Speed))
+	}
+	return err
+}
+
+// reportLive stores that the page has come, once.
+func (p *player) reportLive(ctx context.Context) {
+	p.mu.Lock()
+	stored := p.latest.State
+	p.mu.Unlock()
+	if stored == challenge.Lobby {
+		p.advance(ctx, challenge.Progress{State: challenge.Live})
+	}
+}
+
+// sitOut waits for the end of a session whose evidence is over.
+func (p *player) sitOut(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for !p.session().State.Over() {
+		select {
+		case <-p.news:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	p.advance(ctx, challenge.Progress{State: challenge.Ended})
+	return nil
+}
