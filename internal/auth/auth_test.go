@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"firedrill/internal/auth"
 	"firedrill/internal/challenge"
+	"firedrill/internal/store"
 )
 
 // memory is a store of tokens alone; it counts the look-ups.
@@ -303,4 +305,35 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestStore does all of it on a real store.
+func TestStore(t *testing.T) {
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tokens := auth.New(db, nil)
+	made, err := tokens.EnsureDefaults(t.Context())
+	if err != nil || len(made) != 3 {
+		t.Fatalf("%d made, %v, want 3", len(made), err)
+	}
+	if again, err := tokens.EnsureDefaults(t.Context()); err != nil || again != nil {
+		t.Errorf("again: %d made, %v, want none", len(again), err)
+	}
+	secret, token := mustCreate(t, tokens, challenge.PlayerRole, "anna", time.Now().Add(time.Hour))
+	got, err := auth.New(db, nil).Authenticate(t.Context(), secret)
+	if err != nil || got.ID != token.ID || got.Name != "anna" || got.Role != challenge.PlayerRole {
+		t.Errorf("got %+v, %v, want %+v", got, err, token)
+	}
+	if err := tokens.Revoke(t.Context(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Authenticate(t.Context(), secret); codeOf(err) != challenge.Unauthorized {
+		t.Errorf("after it was revoked: %v, want unauthorized", err)
+	}
+	if list, err := tokens.List(t.Context()); err != nil || len(list) != 4 || list[3].Revoked.IsZero() {
+		t.Errorf("%+v, %v, want four, the last one revoked", list, err)
+	}
 }

@@ -18,16 +18,21 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"firedrill/internal/auth"
 	"firedrill/internal/challenge"
 	"firedrill/scenarios"
 )
 
+// maxDebriefs bounds the debriefs that are made at once; all players of a session ask for it when it is over.
+const maxDebriefs = 4
+
 // Prefix is where the API is served.
 const Prefix = "/api/v1"
 
-// Options are what an API needs. Service, Identify and Library must be set.
+// Options are what an API needs. Service, Tokens, Identify and Library must be set.
 type Options struct {
 	Service  *challenge.Service
+	Tokens   *auth.Tokens
 	Identify Identifier
 	Library  *scenarios.Library
 	Rules    challenge.Rules       // as the Service has them; the zero Rules are challenge.DefaultRules
@@ -50,6 +55,7 @@ type API struct {
 	remotes, actors, auditRemote, auditTotal *buckets
 	streams                                  streams
 	summaries                                func() []scenarios.Scenario
+	debriefs                                 chan struct{} // holds one for each that is being made: they can be large
 
 	ended     chan struct{} // closed by EndStreams
 	endedOnce sync.Once
@@ -72,7 +78,7 @@ func newAPI(o Options, l limits) *API {
 		o: o, mux: http.NewServeMux(), limits: l, metrics: newMetrics(o.Registry), csrf: http.NewCrossOriginProtection(), tick: time.Now,
 		remotes: newBuckets(l.remoteRate, l.remoteBurst), actors: newBuckets(l.actorRate, l.actorBurst),
 		auditRemote: newBuckets(auditRate, auditBurst), auditTotal: newBuckets(auditTotal, auditTotalBurst),
-		ended: make(chan struct{}),
+		debriefs: make(chan struct{}, maxDebriefs), ended: make(chan struct{}),
 	}
 	a.summaries = sync.OnceValue(a.loadScenarios)
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, openAPIConfig())
@@ -107,7 +113,7 @@ func (a *API) EndStreams() { a.endedOnce.Do(func() { close(a.ended) }) }
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	sw := &statusWriter{ResponseWriter: w}
-	info := &request{route: noRoute, w: sw}
+	info := &request{route: noRoute}
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, info))
 	control := http.NewResponseController(sw)
 	// Not every writer has deadlines; those of tests do not.

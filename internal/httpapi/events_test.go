@@ -108,6 +108,7 @@ func TestEvents(t *testing.T) {
 	s.boss.post("/sessions/"+id+"/resume", nil).into(http.StatusOK, nil)
 	late.want("live")
 	s.boss.listen(id, "nonsense").want("live")
+	s.quiet(t, id)
 
 	s.ana.post("/sessions/"+id+"/suspects", right).into(http.StatusCreated, nil)
 	var now wire.Session
@@ -126,6 +127,19 @@ func TestEvents(t *testing.T) {
 	s.boss.post("/sessions/"+id+"/end", nil).into(http.StatusOK, nil)
 	cleo.get("/sessions/"+id+"/events").is(http.StatusForbidden, challenge.Forbidden)
 	cleo.get("/sessions/s000000000000/events").is(http.StatusNotFound, challenge.NotFound)
+}
+
+// quiet checks that a client that has the present state gets nothing but comments.
+func (s *stage) quiet(t *testing.T, id string) {
+	t.Helper()
+	var now wire.Session
+	s.boss.get("/sessions/"+id).into(http.StatusOK, &now)
+	l := s.boss.at(s.serve(t, nil, httpapi.Limits{KeepAlive: 5 * time.Millisecond}, nil)).listen(id, fmt.Sprint(now.Version))
+	for range 8 {
+		if line, err := l.r.ReadString('\n'); err != nil || line != ":\n" && line != "\n" {
+			t.Errorf("%q, %v, want comments", line, err)
+		}
+	}
 }
 
 func TestEventsEnd(t *testing.T) {

@@ -118,23 +118,6 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestSlowHandler waits for longer than the body may take: what limits the one must not end the other.
-func TestSlowHandler(t *testing.T) {
-	s := newStage(t)
-	release := make(chan struct{})
-	slow := func(r *http.Request) (challenge.Call, error) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-			return challenge.Call{}, r.Context().Err()
-		}
-		return challenge.Call{Role: challenge.FacilitatorRole, Name: "boss"}, nil
-	}
-	url := s.serve(t, slow, httpapi.Limits{BodyTime: time.Nanosecond, Time: time.Hour}, nil)
-	time.AfterFunc(20*time.Millisecond, func() { close(release) })
-	s.boss.at(url).get("/me").into(http.StatusOK, nil)
-}
-
 // TestTimeout checks that a request does not go on for ever.
 func TestTimeout(t *testing.T) {
 	s := newStage(t)

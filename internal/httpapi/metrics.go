@@ -49,7 +49,6 @@ type request struct {
 	route  string
 	stream bool
 	call   challenge.Call // once the caller is identified
-	w      http.ResponseWriter
 }
 
 type requestKey struct{}

@@ -99,6 +99,12 @@ func (a *API) registerBoards() {
 		text:    "The answer, the causal chain, the decoys, and everybody's suspects, hypotheses and questions, once the answer was revealed.",
 		codes:   []challenge.Code{challenge.NotFound, challenge.WrongState},
 	}, func(ctx context.Context, c challenge.Call, in *debriefIn) (*document, error) {
+		select {
+		case a.debriefs <- struct{}{}:
+			defer func() { <-a.debriefs }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		d, err := a.o.Service.Debrief(ctx, c, in.ID)
 		if err != nil {
 			return nil, err

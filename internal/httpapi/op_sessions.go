@@ -17,6 +17,7 @@ func (a *API) register() {
 	a.registerBoards()
 	a.registerEvents()
 	a.registerRounds()
+	a.registerTokens()
 }
 
 const sessionsTag = "Sessions"

@@ -170,10 +170,7 @@ func (a *API) bound(ctx huma.Context, next func(huma.Context)) {
 
 // call is who asks, once the request has been read.
 func (a *API) call(ctx context.Context, in any) challenge.Call {
-	info := requestOf(ctx)
-	// The limit for the body has served its purpose; left in place it would end the context of a request that has to wait.
-	_ = http.NewResponseController(info.w).SetReadDeadline(time.Time{})
-	c := info.call
+	c := requestOf(ctx).call
 	if k, ok := in.(interface{ key() string }); ok {
 		c.Key = k.key()
 	}

@@ -51,6 +51,11 @@ func TestRound(t *testing.T) {
 		t.Errorf("wrong submission %+v, want 300 s of penalty and 120 s locked", sub)
 	}
 	s.Pass(30 * time.Second)
+	var v wire.Session
+	s.ben.get("/sessions/"+of[s.ben]).into(http.StatusOK, &v)
+	if !v.Deadline.Equal(v.ServerTime.Add(v.Remaining.Duration())) || v.Closes != r.Closes {
+		t.Errorf("session of a round %+v, want the deadline when nothing is left", v)
+	}
 	p := s.ana.post("/sessions/"+of[s.ana]+"/suspects", right).is(http.StatusLocked, challenge.LockedOut)
 	if p.RetryAfter != 90 {
 		t.Errorf("retry after %d s, want 90", p.RetryAfter)
@@ -101,6 +106,18 @@ func TestRound(t *testing.T) {
 		t.Errorf("onset %s (%v), want %s", d.Explanation.Faults[0].OnsetAt, d.Explanation.Faults[0].Onset, onset)
 	}
 	s.ana.get("/sessions/"+of[s.ben]+"/debrief").is(http.StatusForbidden, challenge.Forbidden)
+}
+
+// TestLate joins a round shortly before it closes: what is left of the window is all there is.
+func TestLate(t *testing.T) {
+	s := newStage(t)
+	var r wire.Round
+	s.boss.post("/rounds", wire.NewRound{Scenario: apitest.Scenario, Closes: wire.At(s.Now().Add(10 * time.Minute))}).into(http.StatusCreated, &r)
+	var v wire.Session
+	s.ana.post("/me/session", wire.Join{ID: r.ID}).into(http.StatusOK, &v)
+	if v.Remaining != 600 || !v.Deadline.Equal(r.Closes.Time) {
+		t.Errorf("%+v, want 600 s until the round closes", v)
+	}
 }
 
 // TestLive runs a live session with a pause, an extension and whatever else a facilitator does.

@@ -11,9 +11,8 @@ import (
 // MaxConnections bounds the connections of a server.
 const MaxConnections = 4096
 
-// NewServer returns a server with limits on header, idle connections and slow requests. ReadTimeout ends the context of a
-// handler too, so one that goes on for longer must lift it first, by SetReadDeadline of http.ResponseController. There is no
-// limit on writing, since streams have none: handlers bound that.
+// NewServer returns a server with limits on headers, bodies and idle connections. There is none on answering, since streams go on
+// for as long as clients like: handlers bound that.
 func NewServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,

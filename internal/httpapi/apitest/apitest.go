@@ -123,7 +123,7 @@ func New(tb testing.TB) *Arena {
 	a.Service = challenge.New(challenge.Options{Store: a.Store, Library: a.Library, Grader: grade.New(a.Library), Now: a.Now, Log: log})
 	tb.Cleanup(a.Service.Close)
 	a.Tokens = auth.New(a.Store, a.Now)
-	a.API = httpapi.New(httpapi.Options{Service: a.Service, Identify: httpapi.Bearer(a.Tokens), Library: a.Library, Now: a.Now, Log: log, Registry: a.Metrics})
+	a.API = httpapi.New(httpapi.Options{Service: a.Service, Tokens: a.Tokens, Identify: httpapi.Bearer(a.Tokens), Library: a.Library, Now: a.Now, Log: log, Registry: a.Metrics})
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = httpapi.NewServer(a.API)
 	server.Config.RegisterOnShutdown(a.API.EndStreams)
