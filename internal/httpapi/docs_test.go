@@ -154,7 +154,7 @@ func operations(d description) []operation {
 			all = append(all, o)
 		}
 	}
-	tags := []string{"General", "Sessions", "Running a session", "Playing", "Leaderboards and debriefs", "Rounds"}
+	tags := []string{"General", "Sessions", "Running a session", "Playing", "Leaderboards and debriefs", "Rounds", "Tokens"}
 	methods := []string{"POST", "GET", "PATCH"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if a.Tags[0] != b.Tags[0] {

@@ -48,7 +48,7 @@ func (a *API) registerTokens() {
 		ID string `path:"id" maxLength:"64" doc:"ID of the token." example:"t0a1b2c3d4e5f"`
 	}
 	add(a, op{
-		id: "revoke-token", method: http.MethodDelete, path: "/tokens/{id}", tag: tokensTag, only: challenge.FacilitatorRole,
+		id: "revoke-token", method: http.MethodPost, path: "/tokens/{id}/revoke", tag: tokensTag, only: challenge.FacilitatorRole,
 		summary: "Revoke a token", text: "It is refused everywhere within two seconds.", codes: []challenge.Code{challenge.NotFound},
 	}, func(ctx context.Context, c challenge.Call, in *tokenIn) (wire.Revoked, error) {
 		if err := a.o.Tokens.Revoke(ctx, in.ID); err != nil {

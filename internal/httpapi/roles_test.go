@@ -27,7 +27,7 @@ var whoMay = map[string]string{
 	"GET /sessions/{id}/hypotheses": "p", "POST /sessions/{id}/hypotheses": "p", "PATCH /sessions/{id}/hypotheses/{hypothesis}": "p",
 	"GET /sessions/{id}/leaderboard": "fp", "GET /rounds/{id}/leaderboard": "fp", "GET /seasons/{season}/leaderboard": "fp", "GET /sessions/{id}/debrief": "fp",
 	"POST /rounds": "f", "GET /rounds": "fp", "GET /rounds/{id}": "fp", "POST /rounds/{id}/close": "f", "POST /rounds/{id}/reveal": "f",
-	"POST /tokens": "f", "GET /tokens": "f", "DELETE /tokens/{id}": "f",
+	"POST /tokens": "f", "GET /tokens": "f", "POST /tokens/{id}/revoke": "f",
 }
 
 // TestRoles tries every operation with every kind of token. What is allowed fails later, since there is no such session.
