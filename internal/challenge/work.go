@@ -140,6 +140,11 @@ func (s *Service) RecordTrail(ctx context.Context, entries []TrailEntry) error {
 // Refused keeps that something was refused. At may be zero, which is now.
 func (s *Service) Refused(ctx context.Context, e AuditEntry) error {
 	e.Refused = true
+	return s.Audited(ctx, e)
+}
+
+// Audited keeps that something was done, or refused, outside the Service. At may be zero, which is now.
+func (s *Service) Audited(ctx context.Context, e AuditEntry) error {
 	if e.At.IsZero() {
 		e.At = s.now()
 	}

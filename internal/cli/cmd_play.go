@@ -178,14 +178,19 @@ func (a *app) serverAddress() string {
 func (a *app) startStack(ctx context.Context, in *interrupts, p printer) (st *stack.Stack, stop func() error, err error) {
 	return a.runStack(ctx, in, stack.Options{
 		Dir: a.config.text("stack.dir"), Ports: a.stackPorts(), AutoPorts: a.config.text("ports") == "auto",
-		OnEvent: func(e stack.Event) {
-			n := noticeEvent{Event: "backend", Server: e.Server, Change: string(e.Kind)}
-			if e.Err != nil {
-				n.Error = e.Err.Error()
-			}
-			p.event(n)
-		},
+		OnEvent: stackEvents(p),
 	})
+}
+
+// stackEvents shows what happens to the back ends.
+func stackEvents(p printer) func(stack.Event) {
+	return func(e stack.Event) {
+		n := noticeEvent{Event: "backend", Server: e.Server, Change: string(e.Kind)}
+		if e.Err != nil {
+			n.Error = e.Err.Error()
+		}
+		p.event(n)
+	}
 }
 
 // runStack starts the back ends with options whose Dir may be empty: their data is then removed at the end.

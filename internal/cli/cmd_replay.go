@@ -154,11 +154,7 @@ func (a *app) replayOptions(m recording.Manifest, resume bool) (replay.Options, 
 	if session == "" {
 		session = newSessionID()
 	}
-	base := a.config.text("state-dir")
-	if base == "" {
-		base = a.StateDir()
-	}
-	file := filepath.Join(base, "sessions", session, "checkpoint.json")
+	file := filepath.Join(a.stateDir(), "sessions", session, "checkpoint.json")
 	pl, err := newPlan(a.config, m, nil)
 	if err != nil {
 		return replay.Options{}, plan{}, err

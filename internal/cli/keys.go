@@ -62,6 +62,12 @@ var keys = concat(
 		{name: "state-dir", kind: textKind, help: "folder for what must outlive a crash; default: $XDG_STATE_HOME/firedrill"},
 	},
 	[]key{
+		{name: "listen", kind: textKind, def: "127.0.0.1:8420", help: "address and port of the challenge server"},
+		{name: "public-url", kind: urlKind, help: "address at which people reach the challenge server; default: that of --listen"},
+		{name: "store.url", kind: textKind, help: "where the contest is kept: postgres://USER:PASSWORD@HOST/DATABASE, or sqlite:FILE; default: a file in --state-dir", secret: true},
+		{name: "grafana.url", kind: urlKind, help: "address of Grafana, to link to"},
+		{name: "rules.lockout", kind: durationKind, def: "2m", help: "how long a player cannot submit after a first wrong suspect; it doubles with each"},
+		{name: "rules.penalty", kind: durationKind, def: "5m", help: "what each wrong suspect adds to a player's time"},
 		{name: "server.url", kind: urlKind, def: "http://127.0.0.1:8420", help: "address of the Firedrill server that the commands talk to"},
 		{name: "server.token", kind: textKind, help: "token for the server", secret: true},
 		{name: "server.token-file", kind: textKind, help: "file that holds the token for the server"},

@@ -124,6 +124,10 @@ func (p *textPrinter) event(e any) {
 		fmt.Fprintf(p.passing, "ended after %s: %s\n", clock(e.Live), map[string]string{
 			endedTimebox: "the time is up", endedRecording: "the recording has no more", endedSignal: "stopped",
 		}[e.Reason])
+	case tokenEvent:
+		fmt.Fprintf(p.out, "%-12s token, shown this once: %s\n", e.Role, e.Token)
+	case servingEvent:
+		p.addresses(e.URLs)
 	case noticeEvent:
 		fmt.Fprintln(p.passing, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Server, e.Change, e.Error)))
 	}
@@ -169,16 +173,20 @@ func (p *textPrinter) proof(e proofEvent) {
 }
 
 func (p *textPrinter) ready(e readyEvent) {
+	p.addresses(e.URLs)
+	if e.alert != "" {
+		fmt.Fprintf(p.out, "\npage at %s: %s\n\n", e.Page.Local().Format("15:04:05"), e.alert)
+	}
+}
+
+func (p *textPrinter) addresses(at urls) {
 	for _, u := range []struct {
 		name string
 		url  *string
-	}{{"grafana", e.URLs.Grafana}, {"prometheus", e.URLs.Prometheus}, {"loki", e.URLs.Loki}, {"jaeger", e.URLs.Jaeger}, {"firedrill", e.URLs.Server}} {
+	}{{"grafana", at.Grafana}, {"prometheus", at.Prometheus}, {"loki", at.Loki}, {"jaeger", at.Jaeger}, {"firedrill", at.Server}} {
 		if u.url != nil {
 			fmt.Fprintf(p.out, "%-11s %s\n", u.name, *u.url)
 		}
-	}
-	if e.alert != "" {
-		fmt.Fprintf(p.out, "\npage at %s: %s\n\n", e.Page.Local().Format("15:04:05"), e.alert)
 	}
 }
 

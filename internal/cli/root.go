@@ -98,6 +98,8 @@ func (a *app) commands() []*cobra.Command {
 		a.inspectCommand(),
 		a.verifyCommand(),
 		a.replayCommand(),
+		a.serveCommand(),
+		a.tokenCommand(),
 		a.sessionCommand(),
 		a.roundCommand(),
 		a.joinCommand(),
