@@ -29,7 +29,8 @@ func Load(dir string) (*Scenario, error) {
 type Library struct {
 	dir string // "" when there is none
 	ids []string
-	own map[string]bool // ids of the program
+	own map[string]bool   // ids of the program
+	at  map[string]string // folders of scenarios that are nowhere else, by id
 }
 
 // Open lists the scenarios of the program and of dir, whose folders with a scenario.yaml are one each;
@@ -64,9 +65,22 @@ func Open(dir string) (*Library, error) {
 // IDs lists the names of all scenarios, sorted.
 func (l *Library) IDs() []string { return slices.Clone(l.ids) }
 
+// With returns a library that has the scenario of one more folder, in place of one with the same id.
+func (l *Library) With(s *Scenario) *Library {
+	more := *l
+	more.at = map[string]string{s.ID: s.dir}
+	if !slices.Contains(l.ids, s.ID) {
+		more.ids = append(l.IDs(), s.ID)
+		slices.Sort(more.ids)
+	}
+	return &more
+}
+
 // Load reads a scenario; the error wraps fs.ErrNotExist when there is none of that name.
 func (l *Library) Load(id string) (*Scenario, error) {
 	switch {
+	case l.at[id] != "":
+		return Load(l.at[id])
 	case !slices.Contains(l.ids, id):
 		return nil, fmt.Errorf("there is no scenario %q: %w", id, fs.ErrNotExist)
 	case !l.own[id]:

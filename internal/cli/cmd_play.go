@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firedrill/internal/challenge"
 	"firedrill/internal/stack"
 )
 
@@ -61,6 +62,10 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
+	toSolve, err := a.gradable(t, pl)
+	if err != nil {
+		return err
+	}
 	p := a.newPrinter()
 	defer p.close()
 	ctx, in := a.catch(ctx)
@@ -83,7 +88,16 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 		o.Session = newSessionID()
 	}
 	at := st.URLs()
-	sinks, closeSinks, err := a.openSinks(addresses{at.Prometheus, at.Loki, "http://" + at.OTLPGRPC, at.Jaeger}, localReach, o.Session)
+	back := addresses{at.Prometheus, at.Loki, "http://" + at.OTLPGRPC, at.Jaeger}
+	var g *game
+	if toSolve {
+		if g, err = a.newGame(ctx, t, pl, back, srv); err != nil {
+			return err
+		}
+		defer g.close()
+		o.Session, o.Key = g.id, g.key
+	}
+	sinks, closeSinks, err := a.openSinks(back, localReach, o.Session)
 	if err != nil {
 		return err
 	}
@@ -99,18 +113,41 @@ func (a *app) play(ctx context.Context, name string) (err error) {
 		loading.Scenario, loading.title, ready.alert = t.scenario.ID, t.scenario.Title, t.scenario.Page.Alert
 	}
 	p.event(loading)
-	return s.playOut(ctx, in, pl, ready)
+	if g != nil {
+		g.attach(s, rec, pl.page.Add(-pl.history))
+		g.advance(ctx, challenge.Loading, s.replay.Status().Page)
+		ready.URLs.Login = &g.login
+	}
+	if err := s.playOut(ctx, in, pl, ready); err != nil || g == nil || !a.StderrTerminal {
+		return err
+	}
+	return a.debrief(ctx, in, srv.url+"/session/"+g.id)
+}
+
+// debrief keeps everything up for whoever sits at the terminal, until a signal.
+func (a *app) debrief(ctx context.Context, in *interrupts, url string) error {
+	if in.received.Load() != 0 {
+		return nil
+	}
+	fmt.Fprintf(a.Stderr, "debrief: %s\nCtrl-C takes everything down\n", url)
+	select {
+	case <-in.drain:
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // playOut runs the session and stays until its time is up.
 func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready readyEvent) error {
 	s.onReady = func() {
 		ready.Page = s.replay.Status().Page
+		s.game.ready(ctx, s.replay)
 		s.printer.event(ready)
 	}
 	var live bool // set before run returns
 	s.onPage = func() {
 		live = true
+		s.game.advance(ctx, challenge.Live, ready.Page)
 		st := s.replay.Status()
 		left := st.Left
 		if pl.box > 0 { // which the recording need not fill
@@ -132,6 +169,9 @@ func (s *session) playOut(ctx context.Context, in *interrupts, pl plan, ready re
 	}
 	page := s.replay.Status().Page
 	reason := s.stay(ctx, in, pl, page)
+	if s.game.end(ctx) {
+		reason = endedSolved
+	}
 	length := time.Since(page)
 	if reason == endedTimebox {
 		length = pl.box // the proof is not part of it
@@ -158,6 +198,7 @@ func (s *session) stay(ctx context.Context, in *interrupts, pl plan, page time.T
 	select {
 	case <-timeUp:
 		return endedTimebox
+	case <-s.game.ended():
 	case <-in.drain:
 	case <-ctx.Done():
 	}

@@ -30,6 +30,8 @@ type contest struct {
 	pages   *web.Pages
 	gateway *gateway.Gateway
 	server  *http.Server
+
+	endStreams func() // ends answers that would go on for ever
 }
 
 // contestOptions are what a contest is made of.
@@ -76,8 +78,8 @@ func (a *app) newContest(ctx context.Context, o contestOptions) (c *contest, err
 	api := httpapi.New(httpapi.Options{Service: c.service, Identify: httpapi.Bearer(c.tokens), Library: o.library, Tokens: c.tokens, Rules: rules, Log: a.log, Registry: o.registry})
 	c.pages = web.New(web.Options{Service: c.service, Tokens: c.tokens, Library: o.library, Grafana: o.grafana, TLS: strings.HasPrefix(o.public, "https:"), Log: a.log})
 	c.server = httpapi.NewServer(route(api, c.gateway, c.pages))
-	c.server.RegisterOnShutdown(api.EndStreams)
-	c.server.RegisterOnShutdown(c.pages.EndStreams)
+	c.endStreams = func() { api.EndStreams(); c.pages.EndStreams() }
+	c.server.RegisterOnShutdown(c.endStreams)
 	return c, nil
 }
 

@@ -60,6 +60,7 @@ type readyEvent struct {
 // urls are the addresses for players and programs; null where there is none.
 type urls struct {
 	Server     *string `json:"server"`
+	Login      *string `json:"login,omitempty"` // logs the player in to the web page, once
 	Grafana    *string `json:"grafana"`
 	Prometheus *string `json:"prometheus"`
 	Loki       *string `json:"loki"`
@@ -85,6 +86,7 @@ const (
 	endedTimebox   = "timebox"
 	endedRecording = "recording" // it has no more
 	endedSignal    = "signal"
+	endedSolved    = "solved" // the player was right
 )
 
 // noticeEvent reports something that happened to a back end of the local stack.

@@ -122,7 +122,7 @@ func (p *textPrinter) event(e any) {
 		fmt.Fprintf(p.passing, "live, %s left\n", clock(e.Left))
 	case endedEvent:
 		fmt.Fprintf(p.passing, "ended after %s: %s\n", clock(e.Live), map[string]string{
-			endedTimebox: "the time is up", endedRecording: "the recording has no more", endedSignal: "stopped",
+			endedTimebox: "the time is up", endedRecording: "the recording has no more", endedSignal: "stopped", endedSolved: "solved",
 		}[e.Reason])
 	case tokenEvent:
 		fmt.Fprintf(p.out, "%-12s token, shown this once: %s\n", e.Role, e.Token)
@@ -183,7 +183,7 @@ func (p *textPrinter) addresses(at urls) {
 	for _, u := range []struct {
 		name string
 		url  *string
-	}{{"grafana", at.Grafana}, {"prometheus", at.Prometheus}, {"loki", at.Loki}, {"jaeger", at.Jaeger}, {"firedrill", at.Server}} {
+	}{{"grafana", at.Grafana}, {"prometheus", at.Prometheus}, {"loki", at.Loki}, {"jaeger", at.Jaeger}, {"firedrill", at.Server}, {"play at", at.Login}} {
 		if u.url != nil {
 			fmt.Fprintf(p.out, "%-11s %s\n", u.name, *u.url)
 		}

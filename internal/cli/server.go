@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"firedrill/internal/httpapi"
 )
 
-// server is firedrill's own HTTP listener with /metrics and /healthz.
+// server is firedrill's own HTTP listener with /metrics and /healthz, and what is mounted beside them.
 type server struct {
 	url      string
 	registry *prometheus.Registry
 	http     *http.Server
+	more     atomic.Pointer[http.Handler]
 	done     chan struct{}
 }
 
@@ -35,12 +39,19 @@ func (a *app) serve(address, flag string) (*server, error) {
 		return nil, fail(exitStack, fmt.Errorf("listen for /metrics: %w", err), "choose another address with "+flag)
 	}
 	s := &server{url: "http://" + l.Addr().String(), registry: newRegistry(), done: make(chan struct{})}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte("ok\n")) // whoever asked has gone
-	})
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})
+	s.http = httpapi.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch more := s.more.Load(); {
+		case r.URL.Path == "/metrics":
+			metrics.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			_, _ = w.Write([]byte("ok\n")) // whoever asked has gone
+		case more != nil:
+			(*more).ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -48,6 +59,12 @@ func (a *app) serve(address, flag string) (*server, error) {
 		}
 	}()
 	return s, nil
+}
+
+// mount serves all other paths by a handler. end is called when the server closes, to end answers that would go on for ever.
+func (s *server) mount(h http.Handler, end func()) {
+	s.http.RegisterOnShutdown(end)
+	s.more.Store(&h)
 }
 
 // close ends the listener; requests under way get a second.

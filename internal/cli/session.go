@@ -20,7 +20,9 @@ import (
 // session is one run of the engine, shown by a printer and ended by signals.
 type session struct {
 	replay  *replay.Replay
+	source  readable
 	printer printer
+	game    *game         // the contest around it; nil when there is nothing to find out
 	live    chan struct{} // closed when the engine delivers live, which may be before the page
 	// onReady is called when the history is stored and proven, onPage when the page has come; a
 	// session that is stopped before its page never comes there. Set them before run.
@@ -56,7 +58,7 @@ func (a *app) newSession(rec *recording.Recording, d difficulty, sinks replay.Si
 	if err != nil {
 		return nil, err
 	}
-	s := &session{printer: p, live: make(chan struct{}), onReady: func() {}, onPage: func() {}}
+	s := &session{printer: p, source: src, live: make(chan struct{}), onReady: func() {}, onPage: func() {}}
 	o.Recording = fingerprint(rec.Manifest(), d)
 	o.KnownTrace = src.HasTrace
 	o.Log = a.log

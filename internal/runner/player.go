@@ -277,10 +277,15 @@ func (p *player) reconcile(ctx context.Context, rep *replay.Replay, ready bool) 
 	if !ready {
 		return nil
 	}
-	st := rep.Status()
-	if !time.Now().Before(s.Clock.Page) && s.State == challenge.Live {
+	if s.State == challenge.Live {
 		p.reportLive(ctx)
 	}
+	return Follow(rep, s)
+}
+
+// Follow makes a replay that has loaded its history run, stand and hurry as its session's row says.
+func Follow(rep *replay.Replay, s challenge.Session) error {
+	st := rep.Status()
 	var err error
 	if paused := s.State == challenge.Paused; paused && !st.Paused {
 		err = rep.Pause()
