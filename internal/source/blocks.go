@@ -1,7 +1,7 @@
 package source
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"sort"
 	"sync"
@@ -23,12 +23,13 @@ type blocks[T replay.Item] struct {
 	start, end time.Time // bounds of due times
 	due        func(*T) int64
 	size       func(*T) int64
-	own        func(*T) // makes what may be changed the item's own
+	intern     func([]T) // makes decoded items share what is equal; may be nil. mu is held
+	own        func(*T)  // makes what may be changed the item's own
 	cache      *lru
 
 	mu     sync.Mutex // held while a block is decoded: sessions that wait need the same one, most of the time
 	closed bool
-	// ahead stands at the beginning of the block aheadAt: reading on is cheaper than opening again.
+	// ahead, unless nil, stands at the beginning of the block aheadAt: reading on is cheaper than opening again.
 	ahead   replay.Reader[T]
 	aheadAt int
 	rest    []T // read and not yet in a block
@@ -73,41 +74,45 @@ func (b *blocks[T]) block(index int) ([]T, error) {
 }
 
 // decode reads a block. mu is held.
-func (b *blocks[T]) decode(index int) ([]T, error) {
+func (b *blocks[T]) decode(index int) (items []T, err error) {
 	if b.closed {
-		return nil, fmt.Errorf("the recording is closed")
+		return nil, errors.New("the recording is closed")
 	}
 	if b.ahead == nil || b.aheadAt != index {
 		b.drop()
 		from, _ := b.bounds(index)
-		r, err := b.open(from, b.end)
-		if err != nil {
+		if b.ahead, err = b.open(from, b.end); err != nil {
 			return nil, err
 		}
-		b.ahead = r
 	}
+	whole := false
+	defer func() {
+		if !whole { // the reader stands in the middle, also after a panic
+			b.drop()
+		}
+	}()
 	_, end := b.bounds(index)
 	horizon := end.UnixNano()
-	items := b.rest
-	b.rest = nil
+	items, b.rest = b.rest, nil
 	checked := 0
 	for {
 		if n := checked + sort.Search(len(items)-checked, func(i int) bool { return b.due(&items[checked+i]) >= horizon }); n < len(items) {
 			b.rest = append([]T(nil), items[n:]...)
 			clear(items[n:])
-			b.aheadAt = index + 1
+			b.aheadAt, whole = index+1, true
 			return items[:n:n], nil
 		}
 		checked = len(items)
 		buf := make([]T, readSize)
 		n, err := b.ahead.Read(buf)
+		if b.intern != nil {
+			b.intern(buf[:n])
+		}
 		items = append(items, buf[:n]...)
 		if err == io.EOF {
-			b.drop()
 			return items, nil
 		}
 		if err != nil {
-			b.drop()
 			return nil, err
 		}
 	}
@@ -137,7 +142,7 @@ func (b *blocks[T]) reader(from, to time.Time) *reader[T] {
 	if to.After(b.end) {
 		to = b.end
 	}
-	return &reader[T]{blocks: b, from: from.UnixNano(), to: to.UnixNano(), next: b.index(from), last: b.index(to)}
+	return &reader[T]{blocks: b, from: from.UnixNano(), to: to.UnixNano(), next: b.index(from), last: b.index(to.Add(-1))}
 }
 
 // reader hands out copies of the items of blocks.

@@ -40,6 +40,7 @@ func (s *Source) share(cache *lru) {
 	s.spans = &blocks[replay.Span]{
 		open: s.from.Spans, start: start, end: end, cache: cache,
 		due: func(v *replay.Span) int64 { return int64(v.Span.EndTimestamp()) + int64(v.Lag) }, size: spanSize, own: ownSpan,
+		intern: (&resources{known: map[string]*replay.Resource{}}).intern,
 	}
 }
 
