@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -108,7 +109,12 @@ func (p *Pool) Close() {
 	}
 }
 
-func (p *Pool) load(ctx context.Context, scenario, difficulty string) (*Source, error) {
+func (p *Pool) load(ctx context.Context, scenario, difficulty string) (_ *Source, err error) {
+	defer func() { // one scenario's fault is not that of the sessions of others
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
 	s, err := p.o.Library.Load(scenario)
 	if err != nil {
 		return nil, err
