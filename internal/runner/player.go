@@ -20,6 +20,9 @@ const (
 	tries = 5
 	// between two tries passes this time, twice as long each time.
 	firstPause = 500 * time.Millisecond
+	// settled is how long a session must have gone well for its tries to be counted anew: a contest of a day may meet several
+	// outages.
+	settled = time.Minute
 )
 
 // player plays one session, whose lock this process holds.
@@ -30,7 +33,9 @@ type player struct {
 	lock   challenge.Lock
 	replay atomic.Pointer[replay.Replay] // nil while there is none
 
-	stopped bool // the replay was told to end; follow's goroutine alone uses it
+	// Those of the present replay, which run's goroutine alone uses.
+	stopped bool      // it was told to end
+	began   time.Time // when its history was loaded; zero before
 
 	mu     sync.Mutex
 	latest challenge.Session
@@ -43,10 +48,13 @@ func newPlayer(r *Runner, s challenge.Session, lock challenge.Lock) *player {
 	return p
 }
 
-// tell gives the player the present state of its session.
+// tell gives the player the state of its session. One that is older than what the player knows changes nothing.
 func (p *player) tell(s challenge.Session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if s.Version < p.latest.Version {
+		return
+	}
 	p.latest = s
 	select {
 	case p.news <- struct{}{}:
@@ -86,7 +94,10 @@ func (p *player) run(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if try == tries || p.session().State.Over() {
+		if !p.began.IsZero() && time.Since(p.began) >= settled {
+			try, pause = 1, firstPause
+		}
+		if try == tries {
 			p.log.Error("the session cannot be played", "err", err)
 			p.metrics.failed.Inc()
 			p.advance(ctx, challenge.Progress{State: challenge.Ended, Failure: "The evidence could not be played. The server's log says why."})
@@ -103,12 +114,8 @@ func (p *player) run(ctx context.Context) {
 
 // once plays the session from its checkpoint, or from its beginning, to its end.
 func (p *player) once(ctx context.Context) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			p.log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = errors.New("it made the program panic")
-		}
-	}()
+	defer p.recovered(&err)
+	p.stopped, p.began = false, time.Time{}
 	cp, err := p.checkpoint(ctx)
 	if err != nil {
 		return err
@@ -117,10 +124,6 @@ func (p *player) once(ctx context.Context) (err error) {
 		return p.sitOut(ctx)
 	}
 	s := p.session()
-	if cp == nil && s.State.Over() {
-		p.advance(ctx, challenge.Progress{State: challenge.Ended})
-		return nil
-	}
 	src, err := p.o.Sources.Open(ctx, s.Scenario, s.Difficulty)
 	if err != nil {
 		return err
@@ -131,6 +134,10 @@ func (p *player) once(ctx context.Context) (err error) {
 		return err
 	}
 	defer release()
+	if s = p.session(); cp == nil && s.State.Over() { // there is nothing to show, nor to end
+		p.advance(ctx, challenge.Progress{State: challenge.Ended})
+		return nil
+	}
 	sinks, closeAll, err := p.o.Sinks(p.id)
 	if err != nil {
 		return err
@@ -141,7 +148,7 @@ func (p *player) once(ctx context.Context) (err error) {
 		return err
 	}
 	ready := make(chan struct{})
-	o.OnEvent = p.onEvent(ctx, release, ready)
+	o.OnEvent = p.onEvent(release, ready)
 	rep, err := replay.New(src, sinks, o)
 	if err != nil {
 		return err
@@ -152,6 +159,14 @@ func (p *player) once(ctx context.Context) (err error) {
 		p.advance(ctx, challenge.Progress{State: challenge.Loading, Page: rep.Status().Page})
 	}
 	return p.follow(ctx, rep, ready)
+}
+
+// recovered, deferred, makes an error of a panic: it is one session's, and there are others.
+func (p *player) recovered(err *error) {
+	if v := recover(); v != nil {
+		p.log.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+		*err = errors.New("it made the program panic")
+	}
 }
 
 // checkpoint returns the session's checkpoint, nil before the first.
@@ -182,7 +197,7 @@ func (p *player) options(ctx context.Context, src *source.Source, s challenge.Se
 		Lead: source.LoadTime(src.Manifest, history), ProveHistory: true, FlushEvery: p.o.FlushEvery,
 		Save:       func(b []byte) error { return p.o.Contest.SetCheckpoint(ctx, p.id, b) },
 		Gate:       func(ctx context.Context) (func(), error) { return acquire(ctx, p.proofs) },
-		KnownTrace: src.HasTrace, Log: p.log, Registerer: p.o.Registerer,
+		KnownTrace: src.HasTrace, Log: p.log, Registerer: p.o.Registerer, GiveUp: p.giveUp,
 	}
 	if at := time.Now().Add(o.Lead); s.PageAt.After(at) {
 		o.Wall = s.PageAt
@@ -193,13 +208,12 @@ func (p *player) options(ctx context.Context, src *source.Source, s challenge.Se
 }
 
 // onEvent reports the stages of the replay. It gives the slot for loading back when there is nothing to load any more.
-func (p *player) onEvent(ctx context.Context, release func(), ready chan struct{}) func(replay.Event) {
+func (p *player) onEvent(release func(), ready chan struct{}) func(replay.Event) {
 	return func(e replay.Event) {
 		switch {
 		case e.Proof != nil:
 			p.proof("history", e.Proof)
 		case e.Phase == replay.PhaseReady:
-			p.advance(ctx, challenge.Progress{State: challenge.Lobby, Page: p.replay.Load().Status().Page})
 			close(ready)
 		case e.Phase == replay.PhaseLive:
 			release()
@@ -237,11 +251,16 @@ func (p *player) follow(ctx context.Context, rep *replay.Replay, ready <-chan st
 		err   error
 	}
 	ran := make(chan result, 1)
-	go func() {
-		proof, err := rep.Run(ctx)
-		ran <- result{proof, err}
-	}()
-	p.stopped = false
+	var running sync.WaitGroup
+	defer running.Wait()
+	run, cut := context.WithCancel(ctx)
+	defer cut()
+	running.Go(func() {
+		var r result
+		defer func() { ran <- r }()
+		defer p.recovered(&r.err)
+		r.proof, r.err = rep.Run(run)
+	})
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -253,18 +272,18 @@ func (p *player) follow(ctx context.Context, rep *replay.Replay, ready <-chan st
 			p.proof("session", res.proof)
 			return p.sitOut(ctx)
 		case <-ready:
-			ready = nil
+			ready, p.began = nil, time.Now()
 		case <-p.news:
 		case <-tick.C:
 		}
-		if err := p.reconcile(ctx, rep, ready == nil); err != nil {
+		if err := p.reconcile(ctx, rep); err != nil {
 			p.log.Error("make the replay follow its session, trying again", "err", err)
 		}
 	}
 }
 
 // reconcile makes the replay do what the session's row says.
-func (p *player) reconcile(ctx context.Context, rep *replay.Replay, ready bool) error {
+func (p *player) reconcile(ctx context.Context, rep *replay.Replay) error {
 	s := p.session()
 	if s.State.Over() {
 		if !p.stopped {
@@ -274,10 +293,13 @@ func (p *player) reconcile(ctx context.Context, rep *replay.Replay, ready bool) 
 		}
 		return nil
 	}
-	if !ready {
+	if p.began.IsZero() {
 		return nil
 	}
-	if s.State == challenge.Live {
+	switch s.State {
+	case challenge.Scheduled, challenge.Loading:
+		p.advance(ctx, challenge.Progress{State: challenge.Lobby, Page: rep.Status().Page})
+	case challenge.Live:
 		p.reportLive(ctx)
 	}
 	return Follow(rep, s)

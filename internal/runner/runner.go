@@ -69,6 +69,7 @@ type Runner struct {
 	metrics *metrics
 	loads   chan struct{} // a slot for each session that loads its history
 	proofs  chan struct{} // and for each that proves what is stored at its end
+	giveUp  time.Duration // as replay.Options.GiveUp
 
 	mu      sync.Mutex
 	players map[string]*player // those that are played here
@@ -127,7 +128,7 @@ func (r *Runner) look(ctx context.Context, playing *sync.WaitGroup) error {
 			p.tell(s)
 			delete(todo, id)
 		} else if s, err := r.o.Contest.Session(ctx, asRunner, id); err != nil {
-			return err
+			return fmt.Errorf("read session %s: %w", id, err)
 		} else {
 			p.tell(s)
 		}
@@ -193,8 +194,8 @@ func (r *Runner) forget(id string) {
 	delete(r.players, id)
 }
 
-// Clock returns the timeline of a session's evidence and the recorded time at which its history begins, from the replay where it is
-// played here, else as last saved. A session that was never loaded is challenge.ErrNotFound.
+// Clock returns the timeline of a session's evidence and the recorded time at which its history begins, as they were last saved, which is
+// before a change takes effect. A session that was never loaded is challenge.ErrNotFound.
 func (r *Runner) Clock(ctx context.Context, id string) (*replay.Timeline, time.Time, error) {
 	b, err := r.o.Contest.Checkpoint(ctx, id)
 	if err != nil {
