@@ -128,8 +128,12 @@ func (p *player) once(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	// Histories are loaded in turn: the page is fixed when it is this session's.
-	release, err := acquire(ctx, p.loads)
+	// Histories are loaded in turn: the page is fixed when it is this session's. One whose page has come has only to catch up.
+	turns := p.loads
+	if cp != nil && paged(cp) {
+		turns = p.resumes
+	}
+	release, err := acquire(ctx, turns)
 	if err != nil {
 		return err
 	}
@@ -155,10 +159,21 @@ func (p *player) once(ctx context.Context) (err error) {
 	}
 	p.replay.Store(rep)
 	defer p.replay.Store(nil)
-	if cp == nil {
+	switch s = p.session(); {
+	case cp == nil:
 		p.advance(ctx, challenge.Progress{State: challenge.Loading, Page: rep.Status().Page})
+	case s.State.Running(): // it may have been paused while nobody played it
+		if err := Follow(rep, s); err != nil {
+			return err
+		}
 	}
 	return p.follow(ctx, rep, ready)
+}
+
+// paged tells whether the page of a checkpoint's session has come.
+func paged(cp *replay.Checkpoint) bool {
+	_, page := cp.Timeline().Page()
+	return time.Now().After(page)
 }
 
 // recovered, deferred, makes an error of a panic: it is one session's, and there are others.
@@ -194,9 +209,11 @@ func (p *player) options(ctx context.Context, src *source.Source, s challenge.Se
 	}
 	o := replay.Options{
 		Session: p.id, Recording: src.Fingerprint, Page: page, History: history, Speed: s.Speed, Resume: cp,
-		Lead: source.LoadTime(src.Manifest, history), ProveHistory: true, FlushEvery: p.o.FlushEvery,
-		Save:       func(b []byte) error { return p.o.Contest.SetCheckpoint(ctx, p.id, b) },
-		Gate:       func(ctx context.Context) (func(), error) { return acquire(ctx, p.proofs) },
+		// Those that load at the same time share the machine.
+		Lead:         min(time.Duration(max(len(p.loads), 1))*source.LoadTime(src.Manifest, history), max(history-time.Second, 0)),
+		ProveHistory: true, FlushEvery: p.o.FlushEvery,
+		Save:       func(b []byte) error { return p.save(ctx, b) },
+		Gate:       p.finished,
 		KnownTrace: src.HasTrace, Log: p.log, Registerer: p.o.Registerer, GiveUp: p.giveUp,
 	}
 	if at := time.Now().Add(o.Lead); s.PageAt.After(at) {
@@ -205,6 +222,28 @@ func (p *player) options(ctx context.Context, src *source.Source, s challenge.Se
 	var err error
 	o.Key, err = p.o.Contest.SessionKey(ctx, p.id)
 	return o, err
+}
+
+// saveWithin bounds one save: while the clock is saved nothing is delivered.
+const saveWithin = 10 * time.Second
+
+// save keeps a checkpoint. The last one of a server that stops is kept too, but none of a session that may be another's.
+func (p *player) save(ctx context.Context, checkpoint []byte) error {
+	if errors.Is(context.Cause(ctx), errLost) {
+		return errLost
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
+	defer cancel()
+	return p.o.Contest.SetCheckpoint(ctx, p.id, checkpoint)
+}
+
+// finished is the engine's gate: all evidence is delivered, what is left is the proof. That the session has ended is reported only
+// now, so that another replica would deliver the rest.
+func (p *player) finished(ctx context.Context) (release func(), err error) {
+	if p.session().State.Over() {
+		p.advance(ctx, challenge.Progress{State: challenge.Ended})
+	}
+	return acquire(ctx, p.proofs)
 }
 
 // onEvent reports the stages of the replay. It gives the slot for loading back when there is nothing to load any more.
@@ -289,7 +328,6 @@ func (p *player) reconcile(ctx context.Context, rep *replay.Replay) error {
 		if !p.stopped {
 			p.stopped = true
 			rep.StopAt(s.EndedAt)
-			p.advance(ctx, challenge.Progress{State: challenge.Ended})
 		}
 		return nil
 	}

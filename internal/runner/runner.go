@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	ahead = 2 * time.Minute
 	// DefaultFlushEvery is how long live items are gathered. A hundred sessions make about a thousand requests a second with it.
 	DefaultFlushEvery = 300 * time.Millisecond
+	// resumes is how many sessions catch up at a time: most of it is waiting for answers.
+	resumes = 8
 	// DefaultLoads is how many sessions load their history at a time: two cores are busy with two.
 	DefaultLoads = 2
 )
@@ -68,7 +71,8 @@ type Runner struct {
 	o       Options
 	metrics *metrics
 	loads   chan struct{} // a slot for each session that loads its history
-	proofs  chan struct{} // and for each that proves what is stored at its end
+	resumes chan struct{} // for each that catches up after its replica died
+	proofs  chan struct{} // for each that proves what is stored at its end
 	giveUp  time.Duration // as replay.Options.GiveUp
 
 	mu      sync.Mutex
@@ -87,7 +91,7 @@ func New(o Options) (*Runner, error) {
 	if o.Loads == 0 {
 		o.Loads = DefaultLoads
 	}
-	r := &Runner{o: o, loads: make(chan struct{}, o.Loads), proofs: make(chan struct{}, o.Loads), players: map[string]*player{}, tried: map[string]time.Time{}}
+	r := &Runner{o: o, loads: make(chan struct{}, o.Loads), resumes: make(chan struct{}, resumes), proofs: make(chan struct{}, o.Loads), players: map[string]*player{}, tried: map[string]time.Time{}}
 	var err error
 	if r.metrics, err = newMetrics(o.Registerer, r); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -119,22 +123,24 @@ func (r *Runner) look(ctx context.Context, playing *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
-	todo := make(map[string]challenge.Session, len(work))
+	slices.SortStableFunc(work, func(a, b challenge.Session) int { return a.PageAt.Compare(b.PageAt) })
+	listed := make(map[string]challenge.Session, len(work))
 	for _, s := range work {
-		todo[s.ID] = s
+		listed[s.ID] = s
 	}
-	for id, p := range r.playing() {
-		if s, ok := todo[id]; ok {
+	here := r.playing()
+	for id, p := range here {
+		if s, ok := listed[id]; ok {
 			p.tell(s)
-			delete(todo, id)
 		} else if s, err := r.o.Contest.Session(ctx, asRunner, id); err != nil {
 			return fmt.Errorf("read session %s: %w", id, err)
 		} else {
 			p.tell(s)
 		}
 	}
-	for id, s := range todo {
-		if r.tooSoon(id) {
+	for _, s := range work {
+		id := s.ID
+		if here[id] != nil || r.tooSoon(id) {
 			continue
 		}
 		lock, err := r.o.Locks.Lock(ctx, "session/"+id)
