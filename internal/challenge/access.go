@@ -40,10 +40,15 @@ func (c Call) mayPlay(tx Tx, v *Session) error {
 		return nil
 	}
 	in, err := c.takesPart(tx, v.ID)
-	switch {
-	case err != nil || in:
+	if err != nil || in {
 		return err
-	case v.Mode == Together:
+	}
+	return notIn(v)
+}
+
+// notIn refuses a player who does not take part.
+func notIn(v *Session) error {
+	if v.Mode == Together {
 		return Errorf(Forbidden, "you have not joined this session; join it first")
 	}
 	return Errorf(Forbidden, "this session is not yours")

@@ -27,6 +27,7 @@ type Options struct {
 type Service struct {
 	o        Options
 	watchers *watchers
+	attempts attempts
 
 	mu        sync.Mutex
 	scenarios map[string]*scenarios.Scenario // those that were read

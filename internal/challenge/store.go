@@ -48,6 +48,9 @@ const (
 	MaxLimit     = 500
 )
 
+// Seat is a player's place in a session.
+type Seat struct{ Session, Player string }
+
 // SessionFilter selects sessions; zero fields select all. The newest come first.
 type SessionFilter struct {
 	States []State
@@ -81,16 +84,21 @@ type Tx interface {
 	Participants(session string) ([]Participant, error) // by JoinedAt
 	// Participant is one of them; it takes no longer when there are many.
 	Participant(session, player string) (Participant, error)
+	// ParticipantsAt reads those of some seats, none of them twice, that are taken.
+	ParticipantsAt(seats []Seat) ([]Participant, error)
 	// CurrentSession is the session that the player joined last.
 	CurrentSession(player string) (Session, error)
 	// RoundSession is the player's session of a round.
 	RoundSession(round, player string) (Session, error)
 
-	// InsertSubmission sets s.ID. A second one with the key of the same player and session is an error: look first.
-	InsertSubmission(s *Submission) error
+	// InsertSubmissions sets their IDs, which rise in their order. A second one with the key of the same player and session is an error:
+	// look first.
+	InsertSubmissions(list []*Submission) error
 	SubmissionByKey(session, player, key string) (Submission, error)
 	// Submissions lists those of a session by ID; of one player, or of all when player is "".
 	Submissions(session, player string) ([]Submission, error)
+	// SubmissionsAt lists those of some seats, none of them twice; those of each seat by ID.
+	SubmissionsAt(seats []Seat) ([]Submission, error)
 	// RoundSubmissions lists those of all sessions of a round, by ID.
 	RoundSubmissions(round string) ([]Submission, error)
 

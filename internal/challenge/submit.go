@@ -14,96 +14,89 @@ const maxLockout = MaxTimebox
 // Submit counts what a player thinks, once for each idempotency key: a second call with a key returns what the first one did, and with
 // another text it is a Conflict. It is refused before the page and while the clock stands (WrongState), after the deadline by the
 // server's clock (Over), while the player is locked out (LockedOut), and after the player was right (AlreadyRight). A right one ends a session that
-// has only one player.
+// has only one player. A ctx that ends while the call waits for its turn takes it back.
 func (s *Service) Submit(ctx context.Context, c Call, id string, n NewSubmission) (Submission, error) {
-	cmd := &command{action: "session.submit", subject: id, quiet: true}
 	// The key is one of the session's submissions, which remember it for good; run would for a day.
 	key := c.Key
 	c.Key = ""
-	return run(ctx, s, c, cmd, func(tx Tx) (Submission, error) {
-		if err := c.onlyPlayers(); err != nil {
-			return Submission{}, err
-		}
-		if key == "" || len(key) > maxKey || !printable(key) {
-			return Submission{}, invalidf("Idempotency-Key", "expected an idempotency key of 1 to %d printable bytes, new for each submission", maxKey)
-		}
-		x, err := s.open(tx, c, id)
-		if err != nil {
-			return Submission{}, err
-		}
-		if err := c.mayPlay(tx, &x.session); err != nil {
-			return Submission{}, err
-		}
-		subs, err := tx.Submissions(id, c.Name)
-		if err != nil {
-			return Submission{}, err
-		}
-		n := NewSubmission{Suspects: slices.Clone(n.Suspects), NothingBroken: n.NothingBroken, Reasoning: n.Reasoning}
-		for i := range n.Suspects {
-			n.Suspects[i].Onset = instant(n.Suspects[i].Onset)
-		}
-		if i := slices.IndexFunc(subs, func(sub Submission) bool { return sub.Key == key }); i >= 0 {
-			if !sameClaim(subs[i], n) {
-				return Submission{}, Errorf(Conflict, "this idempotency key was used for another submission; use a new one")
-			}
-			return subs[i], nil
-		}
-		return s.count(x, c, key, n, subs)
-	})
+	if err := checkCall(c); err != nil {
+		return Submission{}, err
+	}
+	sub, err := s.submit(ctx, c, key, id, n)
+	if err != nil {
+		return Submission{}, s.refused(ctx, c, &command{action: "session.submit", subject: id, quiet: true}, err)
+	}
+	return sub, nil
+}
+
+func (s *Service) submit(ctx context.Context, c Call, key, id string, n NewSubmission) (Submission, error) {
+	if err := c.onlyPlayers(); err != nil {
+		return Submission{}, err
+	}
+	if key == "" || len(key) > maxKey || !printable(key) {
+		return Submission{}, invalidf("Idempotency-Key", "expected an idempotency key of 1 to %d printable bytes, new for each submission", maxKey)
+	}
+	n.Suspects = slices.Clone(n.Suspects)
+	for i := range n.Suspects {
+		n.Suspects[i].Onset = instant(n.Suspects[i].Onset)
+	}
+	a := &attempt{caller: c, key: key, session: id, claim: n, done: make(chan struct{})}
+	if err := s.wait(ctx, a); err != nil {
+		return Submission{}, err
+	}
+	out := *a.sub // two attempts with one key share it
+	out.Suspects = slices.Clone(out.Suspects)
+	return out, nil
 }
 
 // sameClaim tells whether a submission is the one that was counted.
-func sameClaim(old Submission, n NewSubmission) bool {
+func sameClaim(old *Submission, n NewSubmission) bool {
 	return old.NothingBroken == n.NothingBroken && old.Reasoning == n.Reasoning && slices.EqualFunc(old.Suspects, n.Suspects, func(a, b Suspect) bool {
 		return a.Component == b.Component && a.Cause == b.Cause && a.Onset.Equal(b.Onset)
 	})
 }
 
-// count grades a new submission, and stores it. subs are the player's earlier ones.
-func (s *Service) count(x *change, c Call, key string, n NewSubmission, subs []Submission) (Submission, error) {
+// judge applies the rules to a new submission, and grades it, with the session as it stands at x.now. It writes nothing. subs are the player's earlier
+// ones.
+func (s *Service) judge(x *change, a *attempt, subs []Submission) (*Submission, error) {
 	v := &x.session
 	if err := submittable(v); err != nil {
-		return Submission{}, err
+		return nil, err
 	}
 	sc, err := s.scenario(v.Scenario)
 	if err != nil {
-		return Submission{}, err
+		return nil, err
 	}
+	n, player := a.claim, a.caller.Name
 	if err := checkSubmission(n, sc, v, x.now); err != nil {
-		return Submission{}, err
+		return nil, err
 	}
 	elapsed := v.Elapsed(x.now)
-	st := standing(c.Name, subs, elapsed)
+	st := standing(player, subs, elapsed)
 	switch left := st.LockedUntil - elapsed; {
 	case st.Correct:
-		return Submission{}, Errorf(AlreadyRight, "you have found the cause already")
+		return nil, Errorf(AlreadyRight, "you have found the cause already")
 	case left > 0:
 		e := Errorf(LockedOut, "after a wrong suspect nothing can be submitted for a while; try again in %s", left.Round(time.Second))
 		e.RetryAfter = int((left + time.Second - 1) / time.Second)
-		return Submission{}, e
+		return nil, e
 	}
 	if v.Mode == Solo {
-		if err := s.checkContest(x.tx, c, v.Scenario, x.now); err != nil {
-			return Submission{}, err
+		if err := s.checkContest(x.tx, a.caller, v.Scenario, x.now); err != nil {
+			return nil, err
 		}
 	}
-	sub := Submission{
-		Session: v.ID, Player: c.Name, Key: key, Suspects: n.Suspects, NothingBroken: n.NothingBroken, Reasoning: n.Reasoning,
+	sub := &Submission{
+		Session: v.ID, Player: player, Key: a.key, Suspects: n.Suspects, NothingBroken: n.NothingBroken, Reasoning: n.Reasoning,
 		At: x.now, Elapsed: elapsed,
 	}
-	if sub.Correct, err = s.o.Grader.Correct(v.Scenario, claim(v, sub)); err != nil {
-		return Submission{}, &Error{Code: Unavailable, Text: "the submission cannot be graded; tell the facilitator", Err: err}
+	if sub.Correct, err = s.o.Grader.Correct(v.Scenario, claim(v, *sub)); err != nil {
+		return nil, &Error{Code: Unavailable, Text: "the submission cannot be graded; tell the facilitator", Err: err}
 	}
 	if !sub.Correct {
 		sub.Penalty, sub.LockedFor = s.o.Rules.Penalty, s.o.Rules.lockout(st.Wrong)
 	}
-	if err := x.tx.InsertSubmission(&sub); err != nil {
-		return Submission{}, err
-	}
-	if sub.Correct && v.Mode != Together {
-		v.end(x.now, Solved)
-	}
-	return sub, x.save() // the leaderboard has changed, if nothing else
+	return sub, nil
 }
 
 // submittable tells whether a session takes submissions.

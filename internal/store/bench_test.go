@@ -35,7 +35,7 @@ func submit(s *store.Store, player, key string) (sub challenge.Submission, err e
 			return err
 		}
 		sub = submission(v.ID, player, key)
-		return errors.Join(tx.InsertSubmission(&sub), tx.UpdateSession(v))
+		return errors.Join(tx.InsertSubmissions([]*challenge.Submission{&sub}), tx.UpdateSession(v))
 	})
 	return sub, err
 }

@@ -31,7 +31,7 @@ func TestHostileTexts(t *testing.T) {
 				event := challenge.Event{Session: id, Service: text, Title: text, Text: text, Author: text}
 				return errors.Join(
 					tx.InsertSession(v, []byte(text)), tx.InsertRound(challenge.Round{ID: text, Season: text, Title: text}),
-					tx.Join(challenge.Participant{Session: v.ID, Player: text}), tx.InsertSubmission(&sub), tx.InsertHypothesis(&hyp), tx.InsertEvent(&event),
+					tx.Join(challenge.Participant{Session: v.ID, Player: text}), tx.InsertSubmissions([]*challenge.Submission{&sub}), tx.InsertHypothesis(&hyp), tx.InsertEvent(&event),
 					tx.InsertAudit(challenge.AuditEntry{Actor: text, Remote: text, Action: text, Session: text, Detail: text}),
 					tx.InsertTrail([]challenge.TrailEntry{{Session: id, Player: text, Endpoint: text, Query: text}}),
 					tx.InsertToken(challenge.Token{ID: text, Name: text, Hash: [32]byte{byte(i)}}),

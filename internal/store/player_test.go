@@ -67,7 +67,7 @@ func TestSubmissions(t *testing.T) {
 		b.Suspects, b.NothingBroken, b.Correct, b.Penalty, b.LockedFor = nil, true, true, 0, 0
 		a.Suspects[1].Onset = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // a typing error of the player
 		update(t, s, func(tx challenge.Tx) error {
-			return errors.Join(tx.InsertRound(challenge.Round{ID: "r1"}), tx.InsertSession(in, []byte("k")), tx.InsertSubmission(&a), tx.InsertSubmission(&b), tx.InsertSubmission(&c))
+			return errors.Join(tx.InsertRound(challenge.Round{ID: "r1"}), tx.InsertSession(in, []byte("k")), tx.InsertSubmissions([]*challenge.Submission{&a}), tx.InsertSubmissions([]*challenge.Submission{&b}), tx.InsertSubmissions([]*challenge.Submission{&c}))
 		})
 		if a.ID <= 0 || b.ID <= a.ID || c.ID <= b.ID {
 			t.Errorf("IDs %d, %d, %d do not rise", a.ID, b.ID, c.ID)
@@ -86,7 +86,7 @@ func TestSubmissions(t *testing.T) {
 			t.Errorf("SubmissionByKey of none: %v, want ErrNotFound", err)
 		}
 		again := submission(a.Session, "ann", "k1")
-		if err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmission(&again) }); err == nil {
+		if err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmissions([]*challenge.Submission{&again}) }); err == nil {
 			t.Error("a second submission with the same key was counted")
 		}
 	})

@@ -27,6 +27,10 @@ func (t *tx) Participant(session, player string) (challenge.Participant, error) 
 		WHERE session = ? AND player = ?`, session, player)
 }
 
+func (t *tx) ParticipantsAt(seats []challenge.Seat) ([]challenge.Participant, error) {
+	return atSeats(t, "read participants", scanParticipant, `session, player, joined_at`, `participants`, `player`, seats)
+}
+
 func (t *tx) CurrentSession(player string) (challenge.Session, error) {
 	return one(t, "read current session", scanSession, `SELECT `+sessionColumns+` FROM current_sessions c JOIN sessions s ON s.id = c.session
 		WHERE c.player = ?`, player)

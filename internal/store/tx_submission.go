@@ -1,6 +1,10 @@
 package store
 
-import "firedrill/internal/challenge"
+import (
+	"slices"
+
+	"firedrill/internal/challenge"
+)
 
 const submissionColumns = `id, session, player, key, suspects, nothing_broken, reasoning, at, elapsed, correct, penalty, locked_for`
 
@@ -21,15 +25,28 @@ func scanSubmission(row scanner) (s challenge.Submission, err error) {
 	return s, err
 }
 
-func (t *tx) InsertSubmission(s *challenge.Submission) (err error) {
-	suspects := make([]storedSuspect, 0, len(s.Suspects))
-	for _, v := range s.Suspects {
-		suspects = append(suspects, storedSuspect{Component: clean(v.Component), Cause: clean(v.Cause), Onset: nanos(v.Onset)})
+func (t *tx) InsertSubmissions(subs []*challenge.Submission) error {
+	for part := range parts(subs) {
+		var args []any
+		for _, s := range part {
+			suspects := make([]storedSuspect, 0, len(s.Suspects))
+			for _, v := range s.Suspects {
+				suspects = append(suspects, storedSuspect{Component: clean(v.Component), Cause: clean(v.Cause), Onset: nanos(v.Onset)})
+			}
+			args = append(args, s.Session, s.Player, s.Key, jsonText(suspects), s.NothingBroken, s.Reasoning, nanos(s.At), int64(s.Elapsed),
+				s.Correct, int64(s.Penalty), int64(s.LockedFor))
+		}
+		ids, err := t.exec("insert submissions", `INSERT INTO submissions (session, player, key, suspects, nothing_broken, reasoning, at, elapsed, correct,
+			penalty, locked_for) VALUES `+rows(len(part), 11)+` RETURNING id`, args...)
+		if err != nil {
+			return err
+		}
+		slices.Sort(ids) // they are given in order, but may be returned in any
+		for i, s := range part {
+			s.ID = ids[i]
+		}
 	}
-	s.ID, err = t.change("insert submission", `INSERT INTO submissions (session, player, key, suspects, nothing_broken, reasoning, at, elapsed, correct,
-		penalty, locked_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`, s.Session, s.Player, s.Key, jsonText(suspects),
-		s.NothingBroken, s.Reasoning, nanos(s.At), int64(s.Elapsed), s.Correct, int64(s.Penalty), int64(s.LockedFor))
-	return err
+	return nil
 }
 
 func (t *tx) SubmissionByKey(session, player, key string) (challenge.Submission, error) {
@@ -40,6 +57,10 @@ func (t *tx) SubmissionByKey(session, player, key string) (challenge.Submission,
 func (t *tx) Submissions(session, player string) ([]challenge.Submission, error) {
 	where, args := ofPlayer(session, player)
 	return list(t, "list submissions", scanSubmission, `SELECT `+submissionColumns+` FROM submissions WHERE `+where+` ORDER BY id`, args...)
+}
+
+func (t *tx) SubmissionsAt(seats []challenge.Seat) ([]challenge.Submission, error) {
+	return atSeats(t, "list submissions of players", scanSubmission, submissionColumns, `submissions`, `id`, seats)
 }
 
 func (t *tx) RoundSubmissions(round string) ([]challenge.Submission, error) {
