@@ -1,10 +1,13 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -13,181 +16,254 @@ import (
 
 	"firedrill/internal/challenge"
 	"firedrill/internal/httpapi"
+	"firedrill/internal/httpapi/apitest"
 	"firedrill/internal/httpapi/wire"
 )
 
-const (
-	crowdSessions = 2
-	crowdPlayers  = challenge.MaxParticipants // of each session
-)
-
-// crowd is a thousand players in two live sessions, who speak through one plugin.
-type crowd struct {
-	*stage
-	client   *http.Client
-	url      string
-	secret   string
-	sessions []string
+// sender is a connection that is open, with a request that is ready: so the client adds little to what is measured.
+type sender struct {
+	conn    net.Conn
+	request []byte
+	answer  [4096]byte
+	n       int           // bytes of the answer that are read
+	took    time.Duration // from the first byte of the request to the first ones of the answer
+	err     error
 }
 
-func newCrowd(tb testing.TB) *crowd {
+// senders are n of a crowd's players, each with one submission; every third is right.
+func (v crowd) senders(tb testing.TB, n int) []*sender {
 	tb.Helper()
-	c := &crowd{stage: newStage(tb)}
-	c.url = c.serve(tb, nil, httpapi.Limits{RemoteRate: 1e6, RemoteBurst: 1e6}, nil) // it all comes from one address
-	c.secret = c.Token(challenge.PluginRole, "crowd")
-	transport := &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256}
-	tb.Cleanup(transport.CloseIdleConnections)
-	c.client = &http.Client{Transport: transport}
-	c.connect(tb, transport.MaxConnsPerHost)
-	for i := range crowdSessions {
-		var v wire.Session
-		c.boss.post("/sessions", wire.NewSession{Scenario: "lab", Mode: "live"}).into(http.StatusCreated, &v)
-		for j := range crowdPlayers {
-			p := challenge.Call{Role: challenge.PlayerRole, Name: player(i, j)}
-			if _, err := c.Service.Join(tb.Context(), p, v.ID); err != nil {
-				tb.Fatal(err)
-			}
+	out := make([]*sender, n)
+	for k := range out {
+		claim := wrong
+		if k%3 == 0 {
+			claim = right
 		}
-		c.boss.post("/sessions/"+v.ID+"/start", nil).into(http.StatusOK, nil)
-		if err := c.Load(v.ID); err != nil {
+		body, err := json.Marshal(claim)
+		if err != nil {
 			tb.Fatal(err)
 		}
-		c.sessions = append(c.sessions, v.ID)
+		conn, err := net.Dial("tcp", v.Addr)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { conn.Close() })
+		out[k] = &sender{conn: conn, request: fmt.Appendf(nil, "POST %s/sessions/%s/suspects HTTP/1.1\r\nHost: firedrill\r\nAuthorization: Bearer %s\r\n%s: %s\r\n"+
+			"Idempotency-Key: only\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			httpapi.Prefix, v.Sessions[k%crowdSessions], v.Plugin, httpapi.UserHeader, player(k), len(body), body)}
 	}
-	return c
+	// All are accepted before it begins: the last one is when it has an answer.
+	last := out[n-1].conn
+	if _, err := io.WriteString(last, "GET "+httpapi.Prefix+"/openapi.json HTTP/1.1\r\nHost: firedrill\r\n\r\n"); err != nil {
+		tb.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(last), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		tb.Fatal(err)
+	}
+	return out
 }
 
-// connect opens connections, as plugins keep them.
-func (c *crowd) connect(tb testing.TB, n int) {
-	tb.Helper()
-	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() {
-			req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, c.url+"/openapi.json", http.NoBody)
-			if err != nil {
-				tb.Error(err)
-				return
-			}
-			resp, err := c.client.Do(req)
-			if err != nil {
-				tb.Error(err)
-				return
-			}
-			_, _ = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-		})
-	}
-	wg.Wait()
-}
-
-func player(session, i int) string { return fmt.Sprintf("p%d-%03d", session, i) }
-
-// submit submits as one of the crowd.
-func (c *crowd) submit(tb testing.TB, session, i int, key string, n wire.NewSubmission) (status int, s wire.Submission, err error) {
-	body, err := json.Marshal(n)
-	if err != nil {
-		return 0, s, err
-	}
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, c.url+"/sessions/"+c.sessions[session]+"/suspects", bytes.NewReader(body))
-	if err != nil {
-		return 0, s, err
-	}
-	req.Header = http.Header{
-		"Authorization": {"Bearer " + c.secret}, httpapi.UserHeader: {player(session, i)},
-		"Idempotency-Key": {key}, "Content-Type": {"application/json"},
-	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return 0, s, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode == http.StatusCreated {
-		err = json.Unmarshal(b, &s)
-	}
-	return resp.StatusCode, s, err
-}
-
-// TestSubmitAtOnce has a thousand players submit at once, each twice with one key, as a client does that got no answer.
-func TestSubmitAtOnce(t *testing.T) {
-	c := newCrowd(t)
-	ids := make([][2]int64, crowdSessions*crowdPlayers)
+// send sends all requests at once, and waits for the answers. answered is called after each.
+func send(all []*sender, answered func()) {
 	start := make(chan struct{})
 	var wg sync.WaitGroup
-	for k := range 2 * len(ids) {
-		n, try := k/2, k%2
+	for _, s := range all {
 		wg.Go(func() {
 			<-start
-			claim := wrong
-			if n%3 == 0 {
-				claim = right
+			begin := time.Now()
+			if _, s.err = s.conn.Write(s.request); s.err == nil {
+				s.n, s.err = s.conn.Read(s.answer[:])
 			}
-			status, s, err := c.submit(t, n%crowdSessions, n/crowdSessions, "only", claim)
-			if err != nil || status != http.StatusCreated || s.Correct != (n%3 == 0) {
-				t.Errorf("player %d: %d, %+v, %v", n, status, s, err)
-			}
-			ids[n][try] = s.ID
+			s.took = time.Since(begin)
+			answered()
 		})
 	}
 	close(start)
 	wg.Wait()
-	for n, pair := range ids {
-		if pair[0] != pair[1] {
-			t.Errorf("player %d was counted as %d and %d", n, pair[0], pair[1])
-		}
+}
+
+// submission is what the server has answered.
+func (s *sender) submission() (v wire.Submission, err error) {
+	if s.err != nil {
+		return v, s.err
 	}
-	for i, id := range c.sessions {
+	resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(s.answer[:s.n]), s.conn)), nil)
+	if err != nil {
+		return v, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("status %d: %s", resp.StatusCode, b)
+	}
+	return v, errors.Join(err, json.Unmarshal(b, &v))
+}
+
+// checkCounted checks that each of a crowd's first players was counted once, in one order, as they were told. answers are theirs; one with ID 0
+// was not received.
+func checkCounted(t *testing.T, c *caller, v crowd, answers []wire.Submission) {
+	t.Helper()
+	for i, id := range v.Sessions {
 		var all wire.List[wire.Submission]
-		c.boss.get("/sessions/"+id+"/suspects").into(http.StatusOK, &all)
-		players := map[string]bool{}
+		c.get("/sessions/"+id+"/suspects").into(http.StatusOK, &all)
+		counted := map[string]wire.Submission{}
 		for k, s := range all.Items {
-			players[s.Player] = true
+			counted[s.Player] = s
 			if k > 0 && (s.ID <= all.Items[k-1].ID || s.At.Before(all.Items[k-1].At.Time)) {
 				t.Errorf("submission %d comes out of order", k)
 			}
 		}
-		if len(all.Items) != crowdPlayers || len(players) != crowdPlayers {
-			t.Errorf("session %d counts %d submissions of %d players, want %d", i, len(all.Items), len(players), crowdPlayers)
+		if len(all.Items) != len(counted) {
+			t.Errorf("session %d counts %d submissions of %d players", i, len(all.Items), len(counted))
 		}
-		var ranks wire.List[wire.Rank]
-		c.boss.get("/sessions/"+id+"/leaderboard").into(http.StatusOK, &ranks)
-		if last := slices.IndexFunc(ranks.Items, func(r wire.Rank) bool { return !r.Correct }); last < 0 || slices.ContainsFunc(ranks.Items[last:], func(r wire.Rank) bool { return r.Correct }) {
-			t.Errorf("session %d: somebody who is wrong is before somebody who is right", i)
+		for k := i; k < len(answers); k += crowdSessions {
+			s, ok := counted[player(k)]
+			if want := answers[k]; want.ID != 0 && (!ok || s.ID != want.ID || s.Correct != want.Correct || s.Correct != (k%3 == 0)) {
+				t.Errorf("player %d is counted as %+v, and was told %+v", k, s, want)
+			}
 		}
 	}
 }
 
-// BenchmarkSubmit has a thousand players submit at the same instant, a wrong suspect each, over HTTP to SQLite, and prints how long they
-// waited. The clients share the machine's cores with the server.
-//
-//	go test ./internal/httpapi -run - -bench Submit -benchtime 5x
-func BenchmarkSubmit(b *testing.B) {
-	var took []time.Duration
-	for b.Loop() {
-		b.StopTimer()
-		c := newCrowd(b)
-		b.StartTimer()
-		waits := make([]time.Duration, crowdSessions*crowdPlayers)
-		var wg sync.WaitGroup
-		start := make(chan struct{})
-		for n := range waits {
-			wg.Go(func() {
-				<-start
-				begin := time.Now()
-				status, _, err := c.submit(b, n%crowdSessions, n/crowdSessions, "only", wrong)
-				waits[n] = time.Since(begin)
-				if err != nil || status != http.StatusCreated {
-					b.Errorf("player %d: %d %v", n, status, err)
+// TestSubmitAtOnce has a thousand players submit at once, each twice with one key, as a client does that got no answer.
+func TestSubmitAtOnce(t *testing.T) {
+	for _, store := range stores {
+		t.Run(store.name, func(t *testing.T) {
+			v := startChild(t, store.url(t)).crowd()
+			const players = crowdSessions * crowdPlayers
+			all := append(v.senders(t, players), v.senders(t, players)...)
+			send(all, func() {})
+			answers := make([]wire.Submission, players)
+			for k, s := range all {
+				answer, err := s.submission()
+				if err != nil {
+					t.Errorf("player %d: %v", k%players, err)
 				}
-			})
-		}
-		close(start)
-		wg.Wait()
-		took = append(took, waits...)
+				if first := answers[k%players]; k >= players && first.ID != answer.ID {
+					t.Errorf("player %d was counted as %d and %d", k%players, first.ID, answer.ID)
+				}
+				answers[k%players] = answer
+			}
+			boss := &caller{tb: t, url: "http://" + v.Addr + httpapi.Prefix, header: http.Header{"Authorization": {"Bearer " + v.Boss}}, keys: new(int)}
+			checkCounted(t, boss, v, answers)
+			for i, id := range v.Sessions {
+				var ranks wire.List[wire.Rank]
+				boss.get("/sessions/"+id+"/leaderboard").into(http.StatusOK, &ranks)
+				last := slices.IndexFunc(ranks.Items, func(r wire.Rank) bool { return !r.Correct })
+				if last < 0 || slices.ContainsFunc(ranks.Items[last:], func(r wire.Rank) bool { return r.Correct }) || len(ranks.Items) != crowdPlayers {
+					t.Errorf("session %d: %d ranks, want all %d, those who are right before those who are wrong", i, len(ranks.Items), crowdPlayers)
+				}
+			}
+		})
 	}
+}
+
+// TestKill kills the server while a thousand players submit. A server that takes over its store has counted whatever was answered, and
+// counts once what is sent again.
+func TestKill(t *testing.T) {
+	for _, store := range stores {
+		t.Run(store.name, func(t *testing.T) {
+			storeURL := store.url(t)
+			child := startChild(t, storeURL)
+			v := child.crowd()
+			const players = crowdSessions * crowdPlayers
+			all := v.senders(t, players)
+			got := make(chan struct{}, players)
+			killed := make(chan error, 1)
+			go func() {
+				for range players / 4 {
+					<-got
+				}
+				killed <- child.cmd.Process.Kill() // SIGKILL
+			}()
+			send(all, func() { got <- struct{}{} })
+			if err := <-killed; err != nil {
+				t.Fatal(err)
+			}
+			child.stop()
+			answers, answered := make([]wire.Submission, players), 0
+			for k, s := range all {
+				if answer, err := s.submission(); err == nil {
+					answers[k] = answer
+					answered++
+				}
+			}
+			if answered < 1 || answered == players {
+				t.Fatalf("%d were answered: it was not killed in the middle", answered)
+			}
+
+			a := apitest.Open(t, storeURL)
+			a.Pass(time.Minute) // to where the clock of the child was
+			boss := newCaller(a, t, challenge.FacilitatorRole, "boss")
+			checkCounted(t, boss, v, answers)
+			plugin := newCaller(a, t, challenge.PluginRole, "crowd")
+			for k := range all {
+				claim := wrong
+				if k%3 == 0 {
+					claim = right
+				}
+				as := plugin.with(httpapi.UserHeader, player(k)).with("Idempotency-Key", "only")
+				var again wire.Submission
+				as.post("/sessions/"+v.Sessions[k%crowdSessions]+"/suspects", claim).into(http.StatusCreated, &again)
+				if answers[k].ID != 0 && answers[k].ID != again.ID {
+					t.Errorf("player %d was counted as %d and %d", k, answers[k].ID, again.ID)
+				}
+				answers[k] = again
+			}
+			checkCounted(t, boss, v, answers)
+			t.Logf("%d of %d were answered before the server was killed", answered, players)
+		})
+	}
+}
+
+// BenchmarkSubmit has a thousand players submit at the same instant over HTTP. It prints what they waited for the answer, what of it
+// the server saw (from the first byte it read to the last it wrote), when the last one had it, and the server's CPU time for each. The clients share
+// the machine's cores with the server, and PostgreSQL.
+//
+//	go test ./internal/httpapi -run - -bench Submit -benchtime 12x
+func BenchmarkSubmit(b *testing.B) {
+	for _, store := range stores {
+		b.Run("db="+store.name, func(b *testing.B) {
+			child := startChild(b, store.url(b), childFlags...)
+			v := child.crowd()
+			var waited, served, whole []time.Duration
+			var cpu time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				all := v.senders(b, crowdSessions*crowdPlayers)
+				b.StartTimer()
+				begin := time.Now()
+				send(all, func() {})
+				whole = append(whole, time.Since(begin))
+				b.StopTimer()
+				for _, s := range all {
+					if _, err := s.submission(); err != nil {
+						b.Fatal(err)
+					}
+					s.conn.Close()
+					waited = append(waited, s.took)
+				}
+				v = child.crowd()
+				served = append(served, v.Served[1:]...) // the first one asked for the description
+				cpu += v.CPU
+				b.StartTimer()
+			}
+			report(b, waited, "client", 0.5, 0.99, 1)
+			report(b, served, "server", 0.5, 0.99, 1)
+			report(b, whole, "all", 0.5, 1)
+			b.ReportMetric(float64(cpu.Microseconds())/float64(len(waited)), "µs-CPU")
+		})
+	}
+}
+
+// report prints quantiles in milliseconds.
+func report(b *testing.B, took []time.Duration, what string, quantiles ...float64) {
 	slices.Sort(took)
-	at := func(q float64) float64 { return float64(took[int(q*float64(len(took)-1))].Microseconds()) / 1000 }
-	b.ReportMetric(at(0.5), "p50-ms")
-	b.ReportMetric(at(0.99), "p99-ms")
-	b.ReportMetric(at(1), "max-ms")
+	for _, q := range quantiles {
+		b.ReportMetric(float64(took[int(q*float64(len(took)-1))].Microseconds())/1000, fmt.Sprintf("%s-p%g-ms", what, 100*q))
+	}
 }

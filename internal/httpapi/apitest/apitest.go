@@ -98,8 +98,14 @@ func (a *Arena) Log() string {
 	return a.log.String()
 }
 
-// New starts an Arena, which ends with the test.
+// New starts an Arena on a store of its own, which ends with the test.
 func New(tb testing.TB) *Arena {
+	tb.Helper()
+	return Open(tb, filepath.Join(tb.TempDir(), "test.db"))
+}
+
+// Open starts an Arena on a store, see store.Open, which may have been used before.
+func Open(tb testing.TB, storeURL string) *Arena {
 	tb.Helper()
 	dir := tb.TempDir()
 	for file, text := range map[string]string{scenarios.File: scenarioFile, scenarios.AnswerFile: answerFile} {
@@ -117,7 +123,7 @@ func New(tb testing.TB) *Arena {
 	var err error
 	a.Library, err = scenarios.Open(dir)
 	must(tb, err)
-	a.Store, err = store.Open(context.Background(), filepath.Join(tb.TempDir(), "test.db"), nil)
+	a.Store, err = store.Open(context.Background(), storeURL, nil)
 	must(tb, err)
 	tb.Cleanup(func() { _ = a.Store.Close() })
 	a.Service = challenge.New(challenge.Options{Store: a.Store, Library: a.Library, Grader: grade.New(a.Library), Now: a.Now, Log: log})
@@ -178,4 +184,28 @@ func (a *Arena) Load(session string) error {
 		}
 	}
 	return nil
+}
+
+// Live makes a live session whose page has come, with n players.
+func (a *Arena) Live(n int, name func(i int) string) (session string, err error) {
+	boss := challenge.Call{Role: challenge.FacilitatorRole, Name: "boss"}
+	v, err := a.Service.CreateSession(context.Background(), boss, challenge.NewSession{Scenario: Scenario, Mode: challenge.Together})
+	if err != nil {
+		return "", err
+	}
+	err = a.Store.Update(context.Background(), func(tx challenge.Tx) error {
+		for i := range n {
+			if err := tx.Join(challenge.Participant{Session: v.ID, Player: name(i), JoinedAt: a.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if _, err := a.Service.Start(context.Background(), boss, v.ID); err != nil {
+		return "", err
+	}
+	return v.ID, a.Load(v.ID)
 }
