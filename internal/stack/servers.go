@@ -81,9 +81,11 @@ func specs(o Options, p allPorts, u URLs) []spec {
 				"JAEGER_OTLP_HTTP="+at(o.Host, p.OTLPHTTP),
 				// Else Jaeger stores traces of its own API calls among those of the replay.
 				"OTEL_TRACES_SAMPLER=always_off",
-				// Bulk loading makes far more garbage than what Badger caches (256 MB at most): without a soft
-				// limit Jaeger grows to 1 GB while an hour of history is loaded and proven.
-				"GOMEMLIMIT=448MiB",
+				// Bulk loading makes far more garbage than what Badger holds: collecting early keeps Jaeger small when it
+				// plays one session. With a hundred Badger holds 1.1 GB, most of it buffers of compactions, and a soft limit
+				// below that leaves nothing but collecting: Jaeger stops to answer.
+				"GOGC=50",
+				"GOMEMLIMIT=1536MiB",
 			),
 			probe: probeJaeger(u),
 		},
