@@ -30,29 +30,19 @@ type sender struct {
 	err     error
 }
 
-// senders are n of a crowd's players, each with one submission; every third is right.
-func (v crowd) senders(tb testing.TB, n int) []*sender {
+// dial opens n connections, as clients keep them.
+func dial(tb testing.TB, addr string, n int) []*sender {
 	tb.Helper()
 	out := make([]*sender, n)
 	for k := range out {
-		claim := wrong
-		if k%3 == 0 {
-			claim = right
-		}
-		body, err := json.Marshal(claim)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		conn, err := net.Dial("tcp", v.Addr)
+		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		tb.Cleanup(func() { conn.Close() })
-		out[k] = &sender{conn: conn, request: fmt.Appendf(nil, "POST %s/sessions/%s/suspects HTTP/1.1\r\nHost: firedrill\r\nAuthorization: Bearer %s\r\n%s: %s\r\n"+
-			"Idempotency-Key: only\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			httpapi.Prefix, v.Sessions[k%crowdSessions], v.Plugin, httpapi.UserHeader, player(k), len(body), body)}
+		out[k] = &sender{conn: conn}
 	}
-	// All are accepted before it begins: the last one is when it has an answer.
+	// When the last one has an answer, the server has accepted all.
 	last := out[n-1].conn
 	if _, err := io.WriteString(last, "GET "+httpapi.Prefix+"/openapi.json HTTP/1.1\r\nHost: firedrill\r\n\r\n"); err != nil {
 		tb.Fatal(err)
@@ -65,6 +55,28 @@ func (v crowd) senders(tb testing.TB, n int) []*sender {
 		tb.Fatal(err)
 	}
 	return out
+}
+
+// prepare gives each sender the submission of one of a crowd's players. Every third is right.
+func prepare(tb testing.TB, all []*sender, v crowd) {
+	tb.Helper()
+	for k, s := range all {
+		k %= crowdSessions * crowdPlayers
+		body, err := json.Marshal(claimOf(k))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		s.request = fmt.Appendf(nil, "POST %s/sessions/%s/suspects HTTP/1.1\r\nHost: firedrill\r\nAuthorization: Bearer %s\r\n%s: %s\r\n"+
+			"Idempotency-Key: only\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			httpapi.Prefix, v.Sessions[k%crowdSessions], v.Plugin, httpapi.UserHeader, player(k), len(body), body)
+	}
+}
+
+func claimOf(player int) wire.NewSubmission {
+	if player%3 == 0 {
+		return right
+	}
+	return wrong
 }
 
 // send sends all requests at once, and waits for the answers. answered is called after each.
@@ -135,7 +147,8 @@ func TestSubmitAtOnce(t *testing.T) {
 		t.Run(store.name, func(t *testing.T) {
 			v := startChild(t, store.url(t)).crowd()
 			const players = crowdSessions * crowdPlayers
-			all := append(v.senders(t, players), v.senders(t, players)...)
+			all := dial(t, v.Addr, 2*players)
+			prepare(t, all, v)
 			send(all, func() {})
 			answers := make([]wire.Submission, players)
 			for k, s := range all {
@@ -171,7 +184,8 @@ func TestKill(t *testing.T) {
 			child := startChild(t, storeURL)
 			v := child.crowd()
 			const players = crowdSessions * crowdPlayers
-			all := v.senders(t, players)
+			all := dial(t, v.Addr, players)
+			prepare(t, all, v)
 			got := make(chan struct{}, players)
 			killed := make(chan error, 1)
 			go func() {
@@ -202,13 +216,9 @@ func TestKill(t *testing.T) {
 			checkCounted(t, boss, v, answers)
 			plugin := newCaller(a, t, challenge.PluginRole, "crowd")
 			for k := range all {
-				claim := wrong
-				if k%3 == 0 {
-					claim = right
-				}
 				as := plugin.with(httpapi.UserHeader, player(k)).with("Idempotency-Key", "only")
 				var again wire.Submission
-				as.post("/sessions/"+v.Sessions[k%crowdSessions]+"/suspects", claim).into(http.StatusCreated, &again)
+				as.post("/sessions/"+v.Sessions[k%crowdSessions]+"/suspects", claimOf(k)).into(http.StatusCreated, &again)
 				if answers[k].ID != 0 && answers[k].ID != again.ID {
 					t.Errorf("player %d was counted as %d and %d", k, answers[k].ID, again.ID)
 				}
@@ -229,12 +239,13 @@ func BenchmarkSubmit(b *testing.B) {
 	for _, store := range stores {
 		b.Run("db="+store.name, func(b *testing.B) {
 			child := startChild(b, store.url(b), childFlags...)
-			v := child.crowd()
+			all := dial(b, child.crowd().Addr, crowdSessions*crowdPlayers)
 			var waited, served, whole []time.Duration
 			var cpu time.Duration
 			for b.Loop() {
 				b.StopTimer()
-				all := v.senders(b, crowdSessions*crowdPlayers)
+				v := child.crowd()
+				prepare(b, all, v)
 				b.StartTimer()
 				begin := time.Now()
 				send(all, func() {})
@@ -244,11 +255,10 @@ func BenchmarkSubmit(b *testing.B) {
 					if _, err := s.submission(); err != nil {
 						b.Fatal(err)
 					}
-					s.conn.Close()
 					waited = append(waited, s.took)
 				}
 				v = child.crowd()
-				served = append(served, v.Served[1:]...) // the first one asked for the description
+				served = append(served, v.Served...)
 				cpu += v.CPU
 				b.StartTimer()
 			}
