@@ -8,5 +8,5 @@
 // # Guarantees
 //
 // A session is played by one replica at a time: who loses the lock stops at once. The evidence ends where the contest's clock
-// does, whenever that is noticed. A session that cannot be played ends with a reason for people; the cause is in the log alone.
+// does, or where it had come to, a moment later, when that was noticed. A session that cannot be played ends with a reason for people; the cause is in the log alone.
 package runner
