@@ -36,8 +36,10 @@ const (
 	// DefaultMaxBytes is the size of a request when Options.MaxBytes is 0: below the 4 MiB that gRPC
 	// servers take by default (google.golang.org/grpc, defaultServerMaxReceiveMessageSize).
 	DefaultMaxBytes = 3 << 20
-	// DefaultMaxSpans is the number of spans of a request when Options.MaxSpans is 0.
-	DefaultMaxSpans = 2048
+	// DefaultMaxSpans is the number of spans of a request when Options.MaxSpans is 0. Jaeger commits span by span: while
+	// many senders share a busy one, a span takes tens of milliseconds, and a request of thousands would not be
+	// answered before its timeout, read back and sent again, over and over.
+	DefaultMaxSpans = 256
 )
 
 // Options say where and how to push.
