@@ -85,7 +85,7 @@ func specs(o Options, p allPorts, u URLs) []spec {
 				// plays one session. With a hundred Badger holds 1.1 GB, most of it buffers of compactions, and a soft limit
 				// below that leaves nothing but collecting: Jaeger stops to answer.
 				"GOGC=50",
-				"GOMEMLIMIT=1536MiB",
+				"GOMEMLIMIT=2560MiB",
 			),
 			probe: probeJaeger(u),
 		},
