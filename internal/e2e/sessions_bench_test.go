@@ -40,7 +40,7 @@ import (
 var (
 	sessionCount   = flag.Int("sessions", 100, "sessions of BenchmarkSessions")
 	sessionLive    = flag.Duration("sessions.live", 5*time.Minute, "how long they run once all of them are live")
-	sessionHistory = flag.Duration("sessions.history", 5*time.Minute, "history that each of them loads")
+	sessionHistory = flag.Duration("sessions.history", time.Minute, "history that each of them loads")
 )
 
 // BenchmarkSessions plays many sessions of payment-latency at once, as firedrill serve does, into real back ends, and prints
