@@ -64,11 +64,13 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, *problem) {
 	// A recorder of a test has no connection to set a deadline on.
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(bodyWithin))
-	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
 	var b strings.Builder
 	_, err = io.Copy(&b, http.MaxBytesReader(w, r.Body, maxForm))
 	var tooLong *http.MaxBytesError
 	switch {
+	case err == nil:
+		// What is left on after an error bounds net/http too, which reads the rest of a body before it answers.
+		_ = c.SetReadDeadline(time.Time{})
 	case errors.As(err, &tooLong):
 		return "", newProblem(http.StatusRequestEntityTooLarge, "the form is longer than %d bytes", maxForm)
 	case errors.Is(err, os.ErrDeadlineExceeded):
