@@ -131,17 +131,22 @@ func (s *status) snapshot() (Phase, map[Signal]SignalStatus) {
 // latencies is a histogram of durations with 64 buckets for each power of two, from 1 µs on.
 type latencies struct {
 	buckets [64 * 40]int64
+	lowest  int // no bucket before it holds anything
 	count   int64
 	max     time.Duration
 }
 
 func (l *latencies) add(d time.Duration, n int) {
 	l.max = max(l.max, d)
-	l.count += int64(n)
 	us := uint64(max(d.Microseconds(), 1))
 	exp := bits.Len64(us) - 1
 	sub := (us << 6 >> exp) & 63
-	l.buckets[min(exp*64+int(sub), len(l.buckets)-1)] += int64(n)
+	i := min(exp*64+int(sub), len(l.buckets)-1)
+	if l.count == 0 || i < l.lowest {
+		l.lowest = i
+	}
+	l.count += int64(n)
+	l.buckets[i] += int64(n)
 }
 
 // quantile returns the upper bound of the bucket that holds the q-quantile, 0 when there is nothing.
@@ -150,8 +155,8 @@ func (l *latencies) quantile(q float64) time.Duration {
 	if rank == 0 {
 		return 0
 	}
-	for i, n := range l.buckets {
-		if rank -= n; rank <= 0 {
+	for i := l.lowest; i < len(l.buckets); i++ {
+		if rank -= l.buckets[i]; rank <= 0 {
 			exp, sub := i/64, i%64
 			us := math.Ldexp(1+float64(sub+1)/64, exp)
 			return min(time.Duration(us*float64(time.Microsecond)), l.max)
