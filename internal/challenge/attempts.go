@@ -128,7 +128,7 @@ func (s *Service) count(tx Tx, batch []*attempt) error {
 		a.sub, a.err = nil, nil
 		a.err = guard(func() error { return k.one(a) })
 	}
-	if err := tx.InsertSubmissions(k.counted); err != nil {
+	if err := tx.InsertSubmissions(k.counted...); err != nil {
 		return err
 	}
 	for _, x := range k.changed {

@@ -93,8 +93,7 @@ type Tx interface {
 
 	// InsertSubmissions sets their IDs, which rise in their order. A second one with the key of the same player and session is an error:
 	// look first.
-	InsertSubmissions(list []*Submission) error
-	SubmissionByKey(session, player, key string) (Submission, error)
+	InsertSubmissions(list ...*Submission) error
 	// Submissions lists those of a session by ID; of one player, or of all when player is "".
 	Submissions(session, player string) ([]Submission, error)
 	// SubmissionsAt lists those of some seats, none of them twice; those of each seat by ID.

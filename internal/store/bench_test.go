@@ -21,7 +21,7 @@ func bothB(b *testing.B, f func(b *testing.B, s *store.Store)) {
 	b.Run("db=postgres", func(b *testing.B) { f(b, open(b, pgtest.NewDatabase(b))) })
 }
 
-// submit does to the store what a submission does.
+// submit is a call that does what the submission of one player does, when it comes alone.
 func submit(s *store.Store, player, key string) (sub challenge.Submission, err error) {
 	err = s.Update(context.Background(), func(tx challenge.Tx) error {
 		v, err := tx.Session(session(1).ID)
@@ -35,7 +35,7 @@ func submit(s *store.Store, player, key string) (sub challenge.Submission, err e
 			return err
 		}
 		sub = submission(v.ID, player, key)
-		return errors.Join(tx.InsertSubmissions([]*challenge.Submission{&sub}), tx.UpdateSession(v))
+		return errors.Join(tx.InsertSubmissions(&sub), tx.UpdateSession(v))
 	})
 	return sub, err
 }
@@ -62,7 +62,7 @@ func BenchmarkUpdate(b *testing.B) {
 	})
 }
 
-// BenchmarkBurst is 1,000 submissions of 1,000 players that come at once, and how long they take:
+// BenchmarkBurst is 1,000 such calls that come at once, and how long they take:
 // go test ./internal/store -run '^$' -bench Burst -benchtime 20x
 func BenchmarkBurst(b *testing.B) {
 	bothB(b, func(b *testing.B, s *store.Store) {

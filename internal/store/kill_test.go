@@ -28,7 +28,7 @@ func playChild(url string) {
 		go func() {
 			for n := 0; ; n++ {
 				sub := submission(session(1).ID, fmt.Sprint(player), fmt.Sprintf("%d-%d", player, n))
-				err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmissions([]*challenge.Submission{&sub}) })
+				err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmissions(&sub) })
 				print.Lock()
 				if err != nil {
 					fmt.Println("error:", err)

@@ -3,6 +3,9 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +70,7 @@ func TestSubmissions(t *testing.T) {
 		b.Suspects, b.NothingBroken, b.Correct, b.Penalty, b.LockedFor = nil, true, true, 0, 0
 		a.Suspects[1].Onset = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // a typing error of the player
 		update(t, s, func(tx challenge.Tx) error {
-			return errors.Join(tx.InsertRound(challenge.Round{ID: "r1"}), tx.InsertSession(in, []byte("k")), tx.InsertSubmissions([]*challenge.Submission{&a}), tx.InsertSubmissions([]*challenge.Submission{&b}), tx.InsertSubmissions([]*challenge.Submission{&c}))
+			return errors.Join(tx.InsertRound(challenge.Round{ID: "r1"}), tx.InsertSession(in, []byte("k")), tx.InsertSubmissions(&a, &b, &c))
 		})
 		if a.ID <= 0 || b.ID <= a.ID || c.ID <= b.ID {
 			t.Errorf("IDs %d, %d, %d do not rise", a.ID, b.ID, c.ID)
@@ -80,15 +83,61 @@ func TestSubmissions(t *testing.T) {
 		equal(t, "of ann", list(a.Session, "ann"), []challenge.Submission{a})
 		equal(t, "of nobody", list(a.Session, "eve"), []challenge.Submission(nil))
 		equal(t, "of a round", read(t, s, func(tx challenge.Tx) ([]challenge.Submission, error) { return tx.RoundSubmissions("r1") }), []challenge.Submission{c})
-		equal(t, "by key", read(t, s, func(tx challenge.Tx) (challenge.Submission, error) { return tx.SubmissionByKey(b.Session, "bob", "k1") }), b)
-		err := s.View(context.Background(), func(tx challenge.Tx) error { _, err := tx.SubmissionByKey(b.Session, "bob", "k2"); return err })
-		if !errors.Is(err, challenge.ErrNotFound) {
-			t.Errorf("SubmissionByKey of none: %v, want ErrNotFound", err)
-		}
 		again := submission(a.Session, "ann", "k1")
-		if err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmissions([]*challenge.Submission{&again}) }); err == nil {
+		if err := s.Update(context.Background(), func(tx challenge.Tx) error { return tx.InsertSubmissions(&again) }); err == nil {
 			t.Error("a second submission with the same key was counted")
 		}
+	})
+}
+
+// TestSeats writes and reads more rows than one statement has.
+func TestSeats(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *store.Store) {
+		insert(t, s, 3)
+		const players = 300
+		var subs []*challenge.Submission
+		var seats []challenge.Seat
+		var joined []challenge.Participant
+		for i := range players {
+			seat := challenge.Seat{Session: session(1 + i%2).ID, Player: fmt.Sprintf("p%03d", i)}
+			for k := range i % 3 { // those of a player do not come together
+				sub := submission(seat.Session, seat.Player, fmt.Sprint("k", k))
+				subs = slices.Insert(subs, len(subs)*k/2, &sub)
+			}
+			seats = append(seats, seat)
+			joined = append(joined, challenge.Participant{Session: seat.Session, Player: seat.Player, JoinedAt: t0})
+		}
+		update(t, s, func(tx challenge.Tx) error {
+			for _, p := range joined {
+				if err := tx.Join(p); err != nil {
+					return err
+				}
+			}
+			return tx.InsertSubmissions(subs...)
+		})
+		want := map[challenge.Seat][]challenge.Submission{}
+		for i, sub := range subs {
+			if i > 0 && sub.ID <= subs[i-1].ID {
+				t.Fatalf("ID %d comes after %d", sub.ID, subs[i-1].ID)
+			}
+			seat := challenge.Seat{Session: sub.Session, Player: sub.Player}
+			want[seat] = append(want[seat], *sub)
+		}
+		// Nobody sits there: another session, and none.
+		asked := append(slices.Clone(seats), challenge.Seat{Session: session(3).ID, Player: "p001"}, challenge.Seat{Session: "x\x00' OR ''='", Player: "p001"})
+		got := map[challenge.Seat][]challenge.Submission{}
+		for _, sub := range read(t, s, func(tx challenge.Tx) ([]challenge.Submission, error) { return tx.SubmissionsAt(asked) }) {
+			seat := challenge.Seat{Session: sub.Session, Player: sub.Player}
+			got[seat] = append(got[seat], sub)
+		}
+		equal(t, "submissions", got, want)
+		found := read(t, s, func(tx challenge.Tx) ([]challenge.Participant, error) { return tx.ParticipantsAt(asked) })
+		slices.SortFunc(found, func(a, b challenge.Participant) int { return strings.Compare(a.Player, b.Player) })
+		equal(t, "participants", found, joined)
+		one := seats[5:6]
+		equal(t, "of one", read(t, s, func(tx challenge.Tx) ([]challenge.Submission, error) { return tx.SubmissionsAt(one) }), want[one[0]])
+		equal(t, "of none", read(t, s, func(tx challenge.Tx) ([]challenge.Submission, error) { return tx.SubmissionsAt(nil) }), []challenge.Submission(nil))
+		update(t, s, func(tx challenge.Tx) error { return tx.InsertSubmissions() })
 	})
 }
 

@@ -138,7 +138,7 @@ func TestUpdateAfterTheConnectionEnded(t *testing.T) {
 		}
 		sub := submission(v.ID, "bob", "1")
 		sub.Reasoning = fmt.Sprint(v.Version)
-		return errors.Join(tx.UpdateSession(v), tx.InsertSubmissions([]*challenge.Submission{&sub}))
+		return errors.Join(tx.UpdateSession(v), tx.InsertSubmissions(&sub))
 	})
 	if err != nil || runs < 2 {
 		t.Errorf("update whose connection ended: %v after %d runs, want it to run again and succeed", err, runs)

@@ -176,7 +176,7 @@ func TestSessionVersions(t *testing.T) {
 		equal(t, "after updates of one", look(), map[string]int64{two.ID: 3})
 		update(t, s, func(tx challenge.Tx) error {
 			sub := submission(one.ID, "ann", "k")
-			return errors.Join(tx.SetCheckpoint(one.ID, []byte("c")), tx.Join(challenge.Participant{Session: one.ID, Player: "ann"}), tx.InsertSubmissions([]*challenge.Submission{&sub}))
+			return errors.Join(tx.SetCheckpoint(one.ID, []byte("c")), tx.Join(challenge.Participant{Session: one.ID, Player: "ann"}), tx.InsertSubmissions(&sub))
 		})
 		equal(t, "after what is not of the session's row", look(), map[string]int64{})
 		update(t, s, func(tx challenge.Tx) error { return errors.Join(tx.UpdateSession(one), tx.UpdateSession(two)) })

@@ -25,7 +25,7 @@ func scanSubmission(row scanner) (s challenge.Submission, err error) {
 	return s, err
 }
 
-func (t *tx) InsertSubmissions(subs []*challenge.Submission) error {
+func (t *tx) InsertSubmissions(subs ...*challenge.Submission) error {
 	for part := range parts(subs) {
 		var args []any
 		for _, s := range part {
@@ -47,11 +47,6 @@ func (t *tx) InsertSubmissions(subs []*challenge.Submission) error {
 		}
 	}
 	return nil
-}
-
-func (t *tx) SubmissionByKey(session, player, key string) (challenge.Submission, error) {
-	return one(t, "read submission", scanSubmission, `SELECT `+submissionColumns+` FROM submissions WHERE session = ? AND player = ? AND key = ?`,
-		session, player, key)
 }
 
 func (t *tx) Submissions(session, player string) ([]challenge.Submission, error) {

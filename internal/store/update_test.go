@@ -23,7 +23,7 @@ func TestUpdateTogether(t *testing.T) {
 			insert(t, s, 1)
 			id := session(1).ID
 			taken := submission(id, "taken", "k")
-			update(t, s, func(tx challenge.Tx) error { return tx.InsertSubmissions([]*challenge.Submission{&taken}) })
+			update(t, s, func(tx challenge.Tx) error { return tx.InsertSubmissions(&taken) })
 			free := hold(t, s)
 
 			var wait sync.WaitGroup
@@ -48,7 +48,7 @@ func TestUpdateTogether(t *testing.T) {
 						}
 						v.Timebox++
 						sub := submission(id, player, "k")
-						if err := errors.Join(tx.UpdateSession(v), tx.InsertSubmissions([]*challenge.Submission{&sub})); err != nil {
+						if err := errors.Join(tx.UpdateSession(v), tx.InsertSubmissions(&sub)); err != nil {
 							return err
 						}
 						switch i {
@@ -57,7 +57,7 @@ func TestUpdateTogether(t *testing.T) {
 							return errors.Join(err, errTest)
 						case 6: // a statement fails, and fn does not care
 							again := taken
-							_ = tx.InsertSubmissions([]*challenge.Submission{&again})
+							_ = tx.InsertSubmissions(&again)
 						case 9:
 							panic("boom")
 						}
@@ -168,7 +168,7 @@ func countUp(s *store.Store, player, key string) error {
 		}
 		sub := submission(v.ID, player, key)
 		sub.Reasoning = fmt.Sprint(v.Version)
-		return errors.Join(tx.UpdateSession(v), tx.InsertSubmissions([]*challenge.Submission{&sub}))
+		return errors.Join(tx.UpdateSession(v), tx.InsertSubmissions(&sub))
 	})
 }
 
