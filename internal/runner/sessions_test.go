@@ -28,10 +28,14 @@ func testSolo(t *testing.T, w *world) {
 		}
 		return state == challenge.Live
 	})
-	if want := []challenge.State{challenge.Loading, challenge.Lobby, challenge.Live}; !slices.Equal(seen, want) {
+	live := c.session(t, s.ID)
+	want := []challenge.State{challenge.Loading, challenge.Lobby, challenge.Live}
+	if live.Clock.Page.After(live.PageAt) { // loading took longer than was allowed for
+		want = []challenge.State{challenge.Loading, challenge.Live}
+	}
+	if !slices.Equal(seen, want) {
 		t.Errorf("the session went through %v, want %v", seen, want)
 	}
-	live := c.session(t, s.ID)
 	st, ok := r.Status(s.ID)
 	if !ok || !st.Page.Equal(live.PageAt) || live.Clock.Page.Before(live.PageAt) {
 		t.Errorf("the page is at %v, %v, %v", st.Page, live.PageAt, live.Clock.Page)
@@ -165,15 +169,19 @@ func testEvidenceEnds(t *testing.T, w *world) {
 func testScheduled(t *testing.T, w *world) {
 	c := newContest(t, w, "")
 	r, _ := c.play(t)
-	at := time.Now().Add(8 * time.Second)
+	at := time.Now().Add(12 * time.Second)
 	s := c.create(t, challenge.NewSession{PageAt: at})
 	later := c.create(t, challenge.NewSession{PageAt: time.Now().Add(time.Hour)})
-	lobby := c.reaches(t, s.ID, challenge.Lobby)
+	var lobby challenge.Session
+	until(t, "it is loaded", func() bool {
+		lobby = c.session(t, s.ID)
+		return lobby.State == challenge.Lobby || lobby.State == challenge.Live
+	})
 	if d := lobby.PageAt.Sub(at); d < -time.Millisecond || d >= time.Second {
 		t.Errorf("the page comes %v after its time", d)
 	}
 	live := c.reaches(t, s.ID, challenge.Live)
-	if !live.Clock.Page.Equal(live.PageAt) || !live.PageAt.Equal(lobby.PageAt) {
+	if live.Clock.Page.Before(live.PageAt) || !live.PageAt.Equal(lobby.PageAt) {
 		t.Errorf("the clock starts at %v, the page is at %v, and was at %v", live.Clock.Page, live.PageAt, lobby.PageAt)
 	}
 	if st, ok := r.Status(s.ID); !ok || !st.Page.Equal(live.PageAt) {
