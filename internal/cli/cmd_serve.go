@@ -126,13 +126,15 @@ func (a *app) serveContest(ctx context.Context) (err error) {
 // runContest serves and plays until a signal.
 func (a *app) runContest(ctx context.Context, in *interrupts, c *contest, run *runner.Runner, l net.Listener) error {
 	playing, cut := context.WithCancel(ctx)
-	var background sync.WaitGroup
-	defer background.Wait()
-	defer c.close()
-	defer cut()
 	failed := make(chan error, 1)
-	background.Go(func() { run.Run(playing) })
-	background.Go(func() {
+	var serving, running sync.WaitGroup
+	defer serving.Wait()
+	defer c.close()
+	// The store stays open until the last checkpoints are in it.
+	defer running.Wait()
+	defer cut()
+	running.Go(func() { run.Run(playing) })
+	serving.Go(func() {
 		if err := c.serve(l); err != nil {
 			failed <- err
 		}

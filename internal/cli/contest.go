@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -32,6 +33,7 @@ type contest struct {
 	server  *http.Server
 
 	endStreams func() // ends answers that would go on for ever
+	log        *slog.Logger
 }
 
 // contestOptions are what a contest is made of.
@@ -48,7 +50,11 @@ type contestOptions struct {
 
 // newContest opens the store and puts everything on it. It serves nothing yet.
 func (a *app) newContest(ctx context.Context, o contestOptions) (c *contest, err error) {
-	c = &contest{}
+	rules := challenge.Rules{Lockout: a.config.duration("rules.lockout"), Penalty: a.config.duration("rules.penalty")}
+	if rules.Lockout < time.Second || rules.Penalty < time.Second {
+		return nil, fail(exitUsage, errors.New("a wrong suspect that costs nothing makes guessing the best way to play"), "give --rules-lockout and --rules-penalty at least 1s each")
+	}
+	c = &contest{log: a.log}
 	if c.store, err = store.Open(ctx, o.store, a.log); err != nil {
 		return nil, fail(exitStack, fmt.Errorf("open the store: %w", err), "")
 	}
@@ -57,7 +63,6 @@ func (a *app) newContest(ctx context.Context, o contestOptions) (c *contest, err
 			c.close()
 		}
 	}()
-	rules := challenge.Rules{Lockout: a.config.duration("rules.lockout"), Penalty: a.config.duration("rules.penalty")}
 	c.service = challenge.New(challenge.Options{Store: c.store, Library: o.library, Grader: grade.New(o.library), Rules: rules, Log: a.log})
 	c.tokens = auth.New(c.store, nil)
 	c.gateway, err = gateway.New(gateway.Options{
@@ -124,5 +129,7 @@ func (c *contest) close() {
 	if c.service != nil {
 		c.service.Close()
 	}
-	_ = c.store.Close() // what it acknowledged is written
+	if err := c.store.Close(); err != nil {
+		c.log.Error("close the store", "err", err)
+	}
 }

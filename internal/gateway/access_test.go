@@ -55,6 +55,9 @@ func wantRefused(t *testing.T, b challenge.Backend, a answer, status int, text s
 func TestWhoMayAsk(t *testing.T) {
 	w := newWorld(t)
 	w.join("early", challenge.Session{ID: bobSession, Title: "Tonight", State: challenge.Scheduled, PageAt: time.Now().Add(100 * time.Hour)})
+	w.join("loading", challenge.Session{ID: bobSession, Title: "Tonight", State: challenge.Loading, PageAt: time.Now().Add(100 * time.Hour)})
+	w.join("lobby", challenge.Session{ID: bobSession, Title: "Tonight", State: challenge.Lobby, PageAt: time.Now().Add(100 * time.Hour), Clock: challenge.Clock{Page: time.Now().Add(100 * time.Hour)}})
+	w.join("cancelled", challenge.Session{ID: bobSession, Title: "Tonight", State: challenge.Ended, EndedAt: time.Now()})
 	for _, c := range []struct {
 		name   string
 		change func(http.Header)
@@ -86,6 +89,9 @@ func TestWhoMayAsk(t *testing.T) {
 			"You have not joined a session. Open https://drill.example/join and join one", "stranger"},
 		{"users in a list", func(h http.Header) { h.Set("X-Grafana-User", "ann, bob") }, 403, "You have not joined", "ann, bob"},
 		{"a session that has not started", func(h http.Header) { h.Set("X-Grafana-User", "early") }, 403, "has not started yet", "early"},
+		{"a session that is loading", func(h http.Header) { h.Set("X-Grafana-User", "loading") }, 403, "being loaded", "loading"},
+		{"a session whose page is ahead", func(h http.Header) { h.Set("X-Grafana-User", "lobby") }, 403, "being loaded", "lobby"},
+		{"a session that was never played", func(h http.Header) { h.Set("X-Grafana-User", "cancelled") }, 403, "before its page", "cancelled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for b, target := range probes {

@@ -96,6 +96,13 @@ func (g *Gateway) playerSession(ctx context.Context, player string) (challenge.S
 	if s.State == challenge.Scheduled {
 		return s, refusal(http.StatusForbidden, reasonSession, "Your session %q has not started yet: its evidence appears here once it has.", s.Title)
 	}
+	// The history shows how the incident begins: who could read it before the clock runs would have more time than others.
+	switch {
+	case s.State == challenge.Loading || s.State == challenge.Lobby:
+		return s, refusal(http.StatusForbidden, reasonSession, "Your session %q is being loaded: its evidence appears here with the page.", s.Title)
+	case s.State.Over() && s.Clock.Page.IsZero():
+		return s, refusal(http.StatusForbidden, reasonSession, "Your session %q ended before its page came: there is no evidence of it. %s and join another one.", s.Title, g.joinPage())
+	}
 	return s, nil
 }
 

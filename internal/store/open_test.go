@@ -3,12 +3,14 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
@@ -168,7 +170,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 	for _, c := range []struct{ url, want string }{
 		{"mysql://root:hunter2@localhost/db", "unknown kind of URL"},
-		{"", "a path of a file"},
+		{"", "unknown kind of URL"},
 		{"sqlite:", "a path of a file"},
 		{"sqlite::memory:", "a path of a file"},
 		{dir, "is a directory"},
@@ -197,5 +199,58 @@ func TestOpenErrors(t *testing.T) {
 				t.Errorf("Open: the error has the password: %v", err)
 			}
 		}
+	}
+}
+
+// TestOpenRefusesWords checks that what is no URL makes no file: it may be a connection string with a password.
+func TestOpenRefusesWords(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, url := range []string{"host=127.0.0.1 user=bob password=hunter2", "hunter2", "mysql://bob:hunter2@db/x", "./hunter2", ""} {
+		s, err := store.Open(context.Background(), url, nil)
+		if err == nil {
+			s.Close()
+			t.Errorf("Open(%q) worked", url)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error repeats what was given: %v", err)
+		}
+	}
+	if left, _ := os.ReadDir("."); len(left) > 0 {
+		t.Errorf("files were made: %v", left)
+	}
+}
+
+// TestCloseLeavesOneFile checks that a copy of the file of a closed store has everything.
+func TestCloseLeavesOneFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.db")
+	s, err := store.Open(context.Background(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(context.Background(), func(tx challenge.Tx) error {
+		return tx.InsertAudit(challenge.AuditEntry{At: time.Now(), Actor: "ana", Action: "test"})
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "b.db")
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(context.Background(), copied, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var list []challenge.AuditEntry
+	err = s.View(context.Background(), func(tx challenge.Tx) (err error) {
+		list, _, err = tx.Audit("", challenge.Page{})
+		return err
+	})
+	if err != nil || len(list) != 1 {
+		t.Errorf("the copy has %v, %v, want one entry", list, err)
 	}
 }

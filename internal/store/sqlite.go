@@ -58,7 +58,11 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (_ *Store, e
 		return nil, err
 	}
 	writes.SetMaxOpenConns(1)
-	s.onClose(writes.Close)
+	s.onClose(func() error {
+		// What is in the write-ahead log goes into the file, so that a copy of the file alone is a backup of a store that is closed.
+		_, err := writes.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		return errors.Join(err, writes.Close())
+	})
 	if err := migrate(ctx, writes, goose.DialectSQLite3, log); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -66,11 +67,11 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 		return openPostgres(ctx, url, log)
 	case hasScheme && scheme == "sqlite":
 		return openSQLite(ctx, strings.TrimPrefix(rest, "//"), log)
-	case strings.Contains(url, "://"):
-		// The text leaves the URL out: it may hold a password.
-		return nil, errors.New("open store: unknown kind of URL: use postgres://…, sqlite:PATH or a path")
-	default:
+	case filepath.IsAbs(url):
 		return openSQLite(ctx, url, log)
+	default:
+		// The text leaves the URL out: it may hold a password. A bare word makes no file, for the same reason.
+		return nil, errors.New("unknown kind of URL: use postgres://…, sqlite:PATH or an absolute path")
 	}
 }
 

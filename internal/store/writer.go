@@ -227,6 +227,9 @@ func (w *writer) connect(ctx context.Context) error {
 // disconnect closes the connection, instead of giving it back to the pool in a state that nobody knows.
 func (w *writer) disconnect() {
 	if w.conn != nil {
+		for _, stmt := range w.conn.prepared { // an open one would keep SQLite from closing
+			_ = stmt.Close()
+		}
 		_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
 		_ = w.conn.Close()
 		w.conn = nil
