@@ -92,15 +92,59 @@ func (s *Service) checkContest(tx Tx, c Call, scenario string, now time.Time) er
 	if c.Role != PlayerRole {
 		return nil
 	}
+	what, err := contestOn(tx, scenario, "", now)
+	if err == nil && what != "" {
+		err = Errorf(WrongState, "scenario %s is played in %s; play it alone afterwards", scenario, what)
+	}
+	return err
+}
+
+// checkSecret refuses to open the answer of a scenario while it is the subject of another contest than the session or round own.
+func checkSecret(tx Tx, scenario, own string, now time.Time) error {
+	what, err := contestOn(tx, scenario, own, now)
+	if err == nil && what != "" {
+		err = Errorf(WrongState, "scenario %s is played in %s too: its answer opens when that is over", scenario, what)
+	}
+	return err
+}
+
+// checkOneContest refuses that a player takes part in two contests of a scenario at once: suspects that are wrong in one would cost
+// nothing in the other. Own is the session or round that they join.
+func checkOneContest(tx Tx, player, scenario, own string, now time.Time) error {
+	list, err := allSessions(tx, SessionFilter{Player: player})
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v.Scenario != scenario || v.Mode == Solo || v.ID == own || v.Round != "" && v.Round == own {
+			continue
+		}
+		open := !v.AsOf(now).State.Over()
+		if v.Mode == InRound { // others may still play in it
+			r, err := tx.Round(v.Round)
+			if err != nil {
+				return err
+			}
+			open = now.Before(r.Closes)
+		}
+		if open {
+			return Errorf(WrongState, "you play scenario %s in %q already; join this one when that is over", scenario, v.Title)
+		}
+	}
+	return nil
+}
+
+// contestOn names a contest of a scenario that is not over, other than the session or round own; "" when there is none.
+func contestOn(tx Tx, scenario, own string, now time.Time) (what string, err error) {
 	var page Page
 	for {
 		rounds, next, err := tx.Rounds(page)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for _, r := range rounds {
-			if r.Scenario == scenario && now.Before(r.Closes) {
-				return Errorf(WrongState, "scenario %s is played in the round %s until %s; play it alone afterwards", scenario, r.Title, r.Closes.Format(time.RFC3339))
+			if r.Scenario == scenario && r.ID != own && now.Before(r.Closes) {
+				return "the round " + r.Title + " until " + r.Closes.Format(time.RFC3339), nil
 			}
 		}
 		if next == "" {
@@ -110,12 +154,12 @@ func (s *Service) checkContest(tx Tx, c Call, scenario string, now time.Time) er
 	}
 	live, err := allSessions(tx, SessionFilter{Mode: Together, States: notOver})
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, v := range live {
-		if v = v.AsOf(now); v.Scenario == scenario && !v.State.Over() {
-			return Errorf(WrongState, "scenario %s is played in the live session %s; play it alone afterwards", scenario, v.Title)
+		if v = v.AsOf(now); v.Scenario == scenario && v.ID != own && !v.State.Over() {
+			return "the live session " + v.Title, nil
 		}
 	}
-	return nil
+	return "", nil
 }

@@ -201,10 +201,9 @@ func (s *Service) Reveal(ctx context.Context, c Call, id string) (Session, error
 			return Errorf(WrongState, "the session belongs to a round; reveal that")
 		case v.State == Debriefed:
 			return nil
-		case v.Mode == Solo:
-			if err := s.checkContest(x.tx, c, v.Scenario, x.now); err != nil {
-				return err
-			}
+		}
+		if err := checkSecret(x.tx, x.session.Scenario, id, x.now); err != nil {
+			return err
 		}
 		x.session.reveal(x.now)
 		return nil

@@ -57,6 +57,10 @@ func (s *Service) joinSession(tx Tx, c Call, id string) (Session, error) {
 		if err := s.checkContest(tx, c, v.Scenario, x.now); err != nil {
 			return Session{}, err
 		}
+	default:
+		if err := checkOneContest(tx, c.Name, v.Scenario, id, x.now); err != nil {
+			return Session{}, err
+		}
 	}
 	if err := tx.Join(p); err != nil {
 		return Session{}, err
@@ -84,6 +88,9 @@ func (s *Service) joinRound(tx Tx, c Call, id string) (Session, error) {
 		return Session{}, Errorf(Over, "the round closed at %s", r.Closes.Format(time.RFC3339))
 	}
 	if err := checkRoom(tx, now); err != nil {
+		return Session{}, err
+	}
+	if err := checkOneContest(tx, c.Name, r.Scenario, id, now); err != nil {
 		return Session{}, err
 	}
 	v = Session{

@@ -99,6 +99,9 @@ func (s *Service) RevealRound(ctx context.Context, c Call, id string) (Round, er
 		case !r.Revealed.IsZero():
 			return nil
 		}
+		if err := checkSecret(tx, r.Scenario, id, now); err != nil {
+			return err
+		}
 		r.Revealed = now
 		return s.eachSession(tx, c, id, func(x *change) bool {
 			if x.session.State == Debriefed {

@@ -113,12 +113,12 @@ func TestHypotheses(t *testing.T) {
 	wantCode(t, "status", drop(a.SetHypothesis(ctx, ana, id, h.ID, "maybe")), challenge.Invalid)
 	wantCode(t, "empty", drop(a.AddHypothesis(ctx, ana, id, " ")), challenge.Invalid)
 	wantCode(t, "facilitator", drop(a.AddHypothesis(ctx, boss, id, "hm")), challenge.Forbidden)
-	other := a.live(challenge.Together, boss, ana)
-	wantCode(t, "of another session", drop(a.SetHypothesis(ctx, ana, other, h.ID, challenge.Open)), challenge.NotFound)
 	for range challenge.MaxHypotheses - 1 {
 		must1(t, drop(a.AddHypothesis(ctx, ana, id, "and another")))
 	}
 	wantCode(t, "too many", drop(a.AddHypothesis(ctx, ana, id, "one more")), challenge.TooMany)
 	a.pass(time.Hour)
 	wantCode(t, "after the end", drop(a.SetHypothesis(ctx, ana, id, h.ID, challenge.Confirmed)), challenge.Over)
+	other := a.live(challenge.Together, boss, ana)
+	wantCode(t, "of another session", drop(a.SetHypothesis(ctx, ana, other, h.ID, challenge.Open)), challenge.NotFound)
 }

@@ -12,22 +12,32 @@ import (
 // closer than lead. They come as they stand by the clock: one that is over by then is to be stopped and advanced to Ended.
 func (s *Service) Work(ctx context.Context, lead time.Duration) ([]Session, error) {
 	var list []Session
-	err := s.o.Store.View(ctx, func(tx Tx) (err error) {
-		list, err = allSessions(tx, SessionFilter{States: notOver})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	now := s.now()
 	var out []Session
-	for _, v := range list {
-		if v.State == Scheduled && (v.PageAt.IsZero() || v.PageAt.After(now.Add(lead))) {
-			continue
+	err := s.o.Store.View(ctx, func(tx Tx) (err error) {
+		if list, err = allSessions(tx, SessionFilter{States: notOver}); err != nil {
+			return err
 		}
-		out = append(out, v.AsOf(now))
-	}
-	return out, nil
+		now := s.now()
+		for _, v := range list {
+			if v.State == Scheduled {
+				if v.PageAt.IsZero() || v.PageAt.After(now.Add(lead)) {
+					continue
+				}
+				if v.Mode == Solo { // it waits until the contest is over, as it would if it was started by hand
+					what, err := contestOn(tx, v.Scenario, "", now)
+					if err != nil {
+						return err
+					}
+					if what != "" {
+						continue
+					}
+				}
+			}
+			out = append(out, v.AsOf(now))
+		}
+		return nil
+	})
+	return out, err
 }
 
 // Advance records how far a session has come, and returns it as it stands then. It never goes back, and does not start again what
