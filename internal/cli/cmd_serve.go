@@ -33,8 +33,8 @@ prints them once; firedrill token makes more. The state is an SQLite file in --s
 database of FIREDRILL_STORE_URL, which several servers can share. When the server is started again, sessions go on where
 they were.`,
 		Example: `  firedrill serve
-  firedrill serve --listen 0.0.0.0:8420 --public-url https://drill.example.com --prometheus-url http://prometheus:9090 \
-    --loki-url http://loki:3100 --otlp-endpoint http://jaeger:4317 --jaeger-url http://jaeger:16686`,
+  firedrill serve --ports auto --listen 127.0.0.1:9000 --state-dir drill/
+  firedrill serve --prometheus-url http://prom:9090 --loki-url http://loki:3100 --otlp-endpoint http://jaeger:4317 --jaeger-url http://jaeger:16686`,
 		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serveContest(cmd.Context()) },
 	}

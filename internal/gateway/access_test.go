@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,14 +133,15 @@ func TestWhoMayAsk(t *testing.T) {
 // A player who joins a session reads it within a second, and no longer the one before.
 func TestJoinShowsWithinASecond(t *testing.T) {
 	w := newWorld(t)
-	now := time.Now()
-	w.now = func() time.Time { return now }
+	var passed atomic.Int64
+	start := time.Now()
+	w.now = func() time.Time { return start.Add(time.Duration(passed.Load())) }
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 403)
 	w.join("new", w.ann.session)
-	now = now.Add(900 * time.Millisecond)
+	passed.Add(int64(900 * time.Millisecond))
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 200, "aquarium")
 	w.join("new", w.bob.session)
-	now = now.Add(900 * time.Millisecond)
+	passed.Add(int64(900 * time.Millisecond))
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 200, "bakery", "!aquarium")
 }
 
