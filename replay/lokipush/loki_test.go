@@ -30,10 +30,14 @@ func lokiSink(tb testing.TB) (*lokipush.Sink, string) {
 // TestCountsEachNanosecondOnce checks the bounds of Loki's own ranges: (t-range, t] in whole nanoseconds,
 // however a count is sliced.
 func TestCountsEachNanosecondOnce(t *testing.T) {
+	// Three windows of an hour, with lines at and around their borders, also those of whole hours and of a day.
+	t.Run("lately", func(t *testing.T) { countEach(t, time.Now().Add(-4*time.Hour).Truncate(time.Hour)) })
+	t.Run("at midnight", func(t *testing.T) { countEach(t, time.Now().UTC().Truncate(24*time.Hour).Add(-25*time.Hour)) })
+}
+
+func countEach(t *testing.T, start time.Time) {
 	s, _ := lokiSink(t)
 	stream := &replay.Stream{Labels: labels.FromStrings("app", "a")}
-	// Three windows of an hour, with lines at and around their borders, also those of whole hours.
-	start := time.Now().Add(-4 * time.Hour).Truncate(time.Hour)
 	var records []replay.Record
 	for _, at := range []time.Duration{-1, 0, 1, time.Second, time.Hour - 1, time.Hour, time.Hour + 1, 2*time.Hour - 1, 2 * time.Hour, 3 * time.Hour} {
 		records = append(records, replay.Record{Stream: stream, T: start.Add(at).UnixNano(), Line: fmt.Append(nil, at)})

@@ -107,7 +107,9 @@ func roundUp(d, unit time.Duration) time.Duration { return (d + unit - 1) / unit
 // Sink, and those that Loki knows, since another process may have pushed before.
 func (s *Sink) nameSets(ctx context.Context, from, to time.Time) ([][]string, error) {
 	known, err := get(ctx, s, "/loki/api/v1/series", url.Values{
-		"start": {nanos(from.UnixNano())},
+		// Loki splits the range at midnight, and refuses a first part of less than a millisecond ("this data is no longer
+		// available"): a whole second is none, and a few streams more do not matter.
+		"start": {nanos(from.Truncate(time.Second).UnixNano())},
 		"end":   {nanos(to.UnixNano() + 1)},
 	}, parseSeries)
 	return append(known, s.labels.nameSets()...), err
