@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,8 +99,7 @@ func TestWhoMayAsk(t *testing.T) {
 				before := len(w.refused)
 				w.mu.Unlock()
 				// Each refusal of a kind is audited once a minute for a player or address: let an hour pass.
-				now := w.now().Add(time.Hour)
-				w.now = func() time.Time { return now }
+				w.set(w.now().Add(time.Hour))
 				r := w.request(http.MethodGet, "ann", target, nil)
 				c.change(r.Header)
 				a := w.do(r)
@@ -133,15 +131,13 @@ func TestWhoMayAsk(t *testing.T) {
 // A player who joins a session reads it within a second, and no longer the one before.
 func TestJoinShowsWithinASecond(t *testing.T) {
 	w := newWorld(t)
-	var passed atomic.Int64
-	start := time.Now()
-	w.now = func() time.Time { return start.Add(time.Duration(passed.Load())) }
+	w.set(time.Now())
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 403)
 	w.join("new", w.ann.session)
-	passed.Add(int64(900 * time.Millisecond))
+	w.set(w.now().Add(900 * time.Millisecond))
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 200, "aquarium")
 	w.join("new", w.bob.session)
-	passed.Add(int64(900 * time.Millisecond))
+	w.set(w.now().Add(900 * time.Millisecond))
 	w.get("new", "/loki/loki/api/v1/label/shop/values", nanoHour()...).want(t, 200, "bakery", "!aquarium")
 }
 

@@ -18,8 +18,7 @@ import (
 // A flood of refusals reaches the store as a trickle, and another player's refusal is not lost in that of one.
 func TestAuditIsBounded(t *testing.T) {
 	w := newFake(t, func(http.ResponseWriter, *http.Request) {})
-	now := time.Now()
-	w.now = func() time.Time { return now }
+	w.set(time.Now())
 	for range 200 {
 		w.get("stranger", "/loki/loki/api/v1/labels")
 	}
@@ -28,7 +27,7 @@ func TestAuditIsBounded(t *testing.T) {
 	if len(w.refused) != 3 {
 		t.Errorf("%d refusals are audited, want 3: one of each kind and player: %v", len(w.refused), w.refused)
 	}
-	now = now.Add(61 * time.Second)
+	w.set(w.now().Add(61 * time.Second))
 	w.get("stranger", "/loki/loki/api/v1/labels")
 	if len(w.refused) != 4 {
 		t.Errorf("%d refusals are audited a minute later, want 4", len(w.refused))

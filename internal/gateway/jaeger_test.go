@@ -262,7 +262,7 @@ func TestJaegerOwnAnswers(t *testing.T) {
 		after time.Duration
 		late  bool
 	}{{119 * time.Second, false}, {121 * time.Second, true}} {
-		w.now = func() time.Time { return w.cat.session.PageAt.Add(c.after) }
+		w.set(w.cat.session.PageAt.Add(c.after))
 		if got := slices.Contains(list("cat", "/api/services"), "aquarium-late"); got != c.late {
 			t.Errorf("%v after the page a service of then is listed: %v, want %v", c.after, got, c.late)
 		}
@@ -273,7 +273,7 @@ func TestJaegerOwnAnswers(t *testing.T) {
 			t.Errorf("%v after the page a call of then is counted", c.after)
 		}
 	}
-	w.now = func() time.Time { return w.cat.session.PageAt.Add(130 * time.Second) }
+	w.set(w.cat.session.PageAt.Add(130 * time.Second))
 	if !slices.ContainsFunc(deps("cat"), func(d dep) bool { return d.Child == "aquarium-late" && d.CallCount == 2 }) {
 		t.Errorf("130 s after the page the calls of then are not counted: %v", deps("cat"))
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,8 +74,19 @@ type world struct {
 	joined  map[string]challenge.Session
 	trail   []challenge.TrailEntry
 	refused []challenge.AuditEntry
-	now     func() time.Time
+	fixed   atomic.Pointer[time.Time] // what the clock shows, where it is not the real one
 }
+
+// now is the gateway's clock.
+func (w *world) now() time.Time {
+	if t := w.fixed.Load(); t != nil {
+		return *t
+	}
+	return time.Now()
+}
+
+// set stops the gateway's clock at a time.
+func (w *world) set(t time.Time) { w.fixed.Store(&t) }
 
 // newWorld starts a gateway; with changes its options.
 func newWorld(tb testing.TB, change ...func(*gateway.Options)) *world {
@@ -108,7 +120,7 @@ func newWorld(tb testing.TB, change ...func(*gateway.Options)) *world {
 	if fixture.err != nil {
 		tb.Fatal(fixture.err)
 	}
-	w := &world{tb: tb, urls: u, ann: fixture.ann, bob: fixture.bob, cat: fixture.cat, registry: prometheus.NewRegistry(), now: time.Now}
+	w := &world{tb: tb, urls: u, ann: fixture.ann, bob: fixture.bob, cat: fixture.cat, registry: prometheus.NewRegistry()}
 	w.joined = map[string]challenge.Session{"ann": w.ann.session, "bob": w.bob.session, "cat": w.cat.session}
 	w.start(change...)
 	return w
@@ -130,7 +142,7 @@ func (w *world) start(change ...func(*gateway.Options)) {
 			defer w.mu.Unlock()
 			w.refused = append(w.refused, e)
 		},
-		Now: func() time.Time { return w.now() }, Registerer: w.registry,
+		Now: w.now, Registerer: w.registry,
 		Log: slog.New(slog.NewTextHandler(w.tb.Output(), nil)),
 	}
 	for _, c := range change {

@@ -37,7 +37,7 @@ func (anySource) Families() map[string]replay.Family { return nil }
 func newFake(tb testing.TB, backend http.HandlerFunc, change ...func(*gateway.Options)) *world {
 	srv := httptest.NewServer(backend)
 	tb.Cleanup(srv.Close)
-	w := &world{tb: tb, urls: stack.URLs{Prometheus: srv.URL, Loki: srv.URL, Jaeger: srv.URL}, registry: prometheus.NewRegistry(), now: time.Now}
+	w := &world{tb: tb, urls: stack.URLs{Prometheus: srv.URL, Loki: srv.URL, Jaeger: srv.URL}, registry: prometheus.NewRegistry()}
 	w.ann = &played{
 		session:  challenge.Session{ID: annSession, State: challenge.Live},
 		evidence: gateway.Evidence{Key: replay.NewKey(), Timeline: replay.NewTimeline(recordedPage, time.Now(), 1), Source: anySource{}},
